@@ -1,1 +1,16 @@
-"""MDPR (Mutual Distillation Learning for Person Re-identification, arXiv 2401.06430) for fast-reid."""
+"""MDPR (Mutual Distillation Learning for Person Re-identification, arXiv 2401.06430) for fast-reid.
+
+Importing this package mends fast-reid for the installed Python and PyTorch, and registers the
+meta-architecture, its head and its data sets.
+"""
+
+from mdpr.compat import install as _install_compat
+
+_install_compat()
+
+# fast-reid can be imported only from here on.
+from mdpr.config import add_mdpr_config  # noqa: E402
+from mdpr.modeling.heads import MDPRHead  # noqa: E402
+from mdpr.modeling.meta_arch import MDPR  # noqa: E402
+
+__all__ = ["MDPR", "MDPRHead", "add_mdpr_config"]

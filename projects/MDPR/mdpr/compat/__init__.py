@@ -1,0 +1,37 @@
+"""fast-reid 1.4.0 on current Python, PyTorch and NumPy, and on machines without a GPU.
+
+fast-reid is used as it comes from the package registry. Where one of its parts no longer works and
+nothing can be subclassed, one small module here mends it: each has an ``apply()`` that does nothing
+where the defect is gone. `install` runs them all, once, before anything else of fast-reid is used.
+"""
+
+from mdpr.compat.imports import import_fastreid
+
+__all__ = ["install"]
+
+
+def install() -> None:
+    """Import fast-reid and mend it in place. Calling it again changes nothing.
+
+    Raises:
+        ImportError: fast-reid is not installed.
+    """
+    import_fastreid()
+
+    # These import fast-reid themselves, which works only from here on.
+    from mdpr.compat import (  # noqa: PLC0415
+        data_loading,
+        optimizer,
+        pixel_normalization,
+        pretrained_backbone,
+        rank_compilation,
+    )
+
+    for patch in (
+        optimizer,
+        data_loading,
+        rank_compilation,
+        pixel_normalization,
+        pretrained_backbone,
+    ):
+        patch.apply()

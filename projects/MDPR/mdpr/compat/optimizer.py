@@ -1,0 +1,97 @@
+"""An optimizer that sees the gradients.
+
+fast-reid hands the optimizer flat copies of all parameters (``ContiguousParams``) whose ``.grad`` are
+views that autograd fills. Since PyTorch 2.0 ``zero_grad()`` drops gradients instead of zeroing them, so
+autograd makes new ones outside those views and the optimizer steps on zeros for ever: no weight
+changes, no error. Here the optimizer gets the parameters themselves, one group per combination of
+hyper-parameters, and a fused or foreach step, which is what the flat copies were for.
+"""
+
+import inspect
+from typing import Any
+
+import fastreid.engine.defaults
+import fastreid.solver
+import fastreid.solver.build
+import torch
+from fastreid.config import CfgNode
+from fastreid.solver.build import (
+    get_default_optimizer_params,
+    maybe_add_freeze_layer,
+    maybe_add_gradient_clipping,
+)
+from torch import nn
+
+from mdpr.errors import ConfigError
+
+ParameterGroups = list[dict[str, Any]]
+
+
+def parameter_groups(cfg: CfgNode, model: nn.Module) -> ParameterGroups:
+    """Trainable parameters under fast-reid's learning-rate and weight-decay rules, one group per
+    distinct (freeze status, learning rate, weight decay)."""
+    per_parameter = get_default_optimizer_params(
+        model,
+        base_lr=cfg.SOLVER.BASE_LR,
+        weight_decay=cfg.SOLVER.WEIGHT_DECAY,
+        weight_decay_norm=cfg.SOLVER.WEIGHT_DECAY_NORM,
+        bias_lr_factor=cfg.SOLVER.BIAS_LR_FACTOR,
+        heads_lr_factor=cfg.SOLVER.HEADS_LR_FACTOR,
+        weight_decay_bias=cfg.SOLVER.WEIGHT_DECAY_BIAS,
+        freeze_layers=cfg.MODEL.FREEZE_LAYERS if cfg.SOLVER.FREEZE_ITERS > 0 else [],
+    )
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for group in per_parameter:
+        hyper_parameters = {key: value for key, value in group.items() if key != "params"}
+        key = tuple(sorted(hyper_parameters.items()))
+        merged.setdefault(key, {**hyper_parameters, "params": []})["params"].extend(group["params"])
+    return list(merged.values())
+
+
+def build_optimizer(
+    cfg: CfgNode, model: nn.Module, contiguous: bool = False
+) -> tuple[torch.optim.Optimizer, ParameterGroups]:
+    """Replacement for ``fastreid.solver.build_optimizer``.
+
+    Args:
+        cfg: the full config; ``SOLVER`` and ``MODEL.FREEZE_LAYERS`` are read.
+        model: the model whose trainable parameters are optimised.
+        contiguous: accepted for fast-reid's signature; parameters are never copied.
+
+    Returns:
+        The optimizer, and the parameter groups it was made from.
+
+    Raises:
+        ConfigError: ``SOLVER.OPT`` is not an optimizer of ``torch.optim``.
+    """
+    optimizer_class = getattr(torch.optim, cfg.SOLVER.OPT, None)
+    if not (
+        inspect.isclass(optimizer_class) and issubclass(optimizer_class, torch.optim.Optimizer)
+    ):
+        raise ConfigError(
+            f"SOLVER.OPT is {cfg.SOLVER.OPT!r}: expected the name of a class in torch.optim, "
+            "such as 'Adam', 'AdamW' or 'SGD'"
+        )
+    arguments = _fast_step(cfg, optimizer_class)
+    if cfg.SOLVER.OPT == "SGD":
+        arguments.update(momentum=cfg.SOLVER.MOMENTUM, nesterov=cfg.SOLVER.NESTEROV)
+    groups = parameter_groups(cfg, model)
+    wrapped_class = maybe_add_freeze_layer(cfg, maybe_add_gradient_clipping(cfg, optimizer_class))
+    return wrapped_class(groups, **arguments), groups
+
+
+def _fast_step(cfg: CfgNode, optimizer_class: type[torch.optim.Optimizer]) -> dict[str, Any]:
+    accepted = inspect.signature(optimizer_class.__init__).parameters
+    # A fused step lets the gradient scaler leave gradients scaled until the step itself, which is
+    # too late for the clipping that fast-reid does before the step.
+    if "fused" in accepted and not cfg.SOLVER.CLIP_GRADIENTS.ENABLED:
+        return {"fused": True}
+    return {"foreach": True} if "foreach" in accepted else {}
+
+
+def apply() -> None:
+    """Make fast-reid's trainers use `build_optimizer` of this module."""
+    if not hasattr(fastreid.solver.build, "ContiguousParams"):
+        return
+    for module in (fastreid.solver.build, fastreid.solver, fastreid.engine.defaults):
+        module.build_optimizer = build_optimizer

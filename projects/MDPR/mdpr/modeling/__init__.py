@@ -1,0 +1,1 @@
+"""The network: branches, attention, fusion, heads and losses (paper, section 3)."""

@@ -1,0 +1,111 @@
+"""The losses that a head's output can have, by their names in ``MODEL.LOSSES.NAME``."""
+
+from collections.abc import Callable, Mapping
+
+from fastreid.config import CfgNode
+from fastreid.modeling.losses import pairwise_circleloss, pairwise_cosface, triplet_loss
+from fastreid.utils.registry import Registry
+from torch import Tensor
+
+from mdpr.modeling.losses.cross_entropy import smoothed_cross_entropy
+
+__all__ = ["EMBEDDING_LOSS_REGISTRY", "EmbeddingLosses"]
+
+HeadOutput = Mapping[str, Tensor]
+LossFunction = Callable[[HeadOutput, Tensor], Tensor]
+
+EMBEDDING_LOSS_REGISTRY = Registry("MDPR_EMBEDDING_LOSS")
+EMBEDDING_LOSS_REGISTRY.__doc__ = """
+Losses of one head. A registered object is called with the config and returns ``(suffix, function)``:
+the end of the loss's name in the logs, and a function of the head's output (``cls_outputs`` (B, K),
+``features`` (B, D)) and the targets (B,) that returns a scalar.
+"""
+
+
+class EmbeddingLosses:
+    """The losses that every embedding of the method has, as the config chooses and weights them."""
+
+    CLASSIFICATION = "cls"
+
+    def __init__(self, cfg: CfgNode) -> None:
+        """
+        Args:
+            cfg: ``MODEL.LOSSES`` is read.
+        """
+        built = [EMBEDDING_LOSS_REGISTRY.get(name)(cfg) for name in cfg.MODEL.LOSSES.NAME]
+        self._functions: dict[str, LossFunction] = dict(built)
+
+    def __call__(
+        self, name: str, output: HeadOutput, targets: Tensor, classification_only: bool = False
+    ) -> dict[str, Tensor]:
+        """Losses of one head.
+
+        Args:
+            name: the embedding's name in the logs.
+            output: what the head returned in training.
+            targets: (B,) identities.
+            classification_only: leave out every loss on features.
+
+        Returns:
+            ``loss_<name>_<suffix>`` to scalar, scaled.
+        """
+        return {
+            f"loss_{name}_{suffix}": function(output, targets)
+            for suffix, function in self._functions.items()
+            if not classification_only or suffix == self.CLASSIFICATION
+        }
+
+
+def _register(name: str) -> Callable[[Callable[[CfgNode], tuple[str, LossFunction]]], None]:
+    def add(build: Callable[[CfgNode], tuple[str, LossFunction]]) -> None:
+        build.__name__ = name
+        EMBEDDING_LOSS_REGISTRY.register(build)
+
+    return add
+
+
+@_register("CrossEntropyLoss")
+def _cross_entropy(cfg: CfgNode) -> tuple[str, LossFunction]:
+    node = cfg.MODEL.LOSSES.CE
+
+    def loss(output: HeadOutput, targets: Tensor) -> Tensor:
+        return node.SCALE * smoothed_cross_entropy(
+            output["cls_outputs"], targets, node.EPSILON, node.ALPHA
+        )
+
+    return EmbeddingLosses.CLASSIFICATION, loss
+
+
+@_register("TripletLoss")
+def _triplet(cfg: CfgNode) -> tuple[str, LossFunction]:
+    node = cfg.MODEL.LOSSES.TRI
+
+    def loss(output: HeadOutput, targets: Tensor) -> Tensor:
+        features = output["features"].float()
+        return node.SCALE * triplet_loss(
+            features, targets, node.MARGIN, node.NORM_FEAT, node.HARD_MINING
+        )
+
+    return "triplet", loss
+
+
+@_register("CircleLoss")
+def _circle(cfg: CfgNode) -> tuple[str, LossFunction]:
+    node = cfg.MODEL.LOSSES.CIRCLE
+
+    def loss(output: HeadOutput, targets: Tensor) -> Tensor:
+        features = output["features"].float()
+        return node.SCALE * pairwise_circleloss(features, targets, node.MARGIN, node.GAMMA)
+
+    return "circle", loss
+
+
+@_register("Cosface")
+def _cosface(cfg: CfgNode) -> tuple[str, LossFunction]:
+    node = cfg.MODEL.LOSSES.COSFACE
+
+    def loss(output: HeadOutput, targets: Tensor) -> Tensor:
+        features = output["features"].float()
+        return node.SCALE * pairwise_cosface(features, targets, node.MARGIN, node.GAMMA)
+
+    return "cosface", loss

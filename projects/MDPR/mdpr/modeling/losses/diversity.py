@@ -1,0 +1,24 @@
+"""Diversity: attention maps should pool different things."""
+
+from itertools import combinations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def diversity_loss(pooled: Tensor) -> Tensor:
+    """Sum over pairs of maps i < j of the batch mean of ``cos(v_i, v_j)``.
+
+    Args:
+        pooled: (B, M, E) what each map pooled, before the ReLU.
+
+    Returns:
+        Scalar in -M(M-1)/2..M(M-1)/2, float32; 0 with a single map.
+    """
+    pooled = pooled.float()
+    cosines = [
+        F.cosine_similarity(pooled[:, i], pooled[:, j], dim=1).mean()
+        for i, j in combinations(range(pooled.shape[1]), 2)
+    ]
+    return torch.stack(cosines).sum() if cosines else pooled.sum() * 0

@@ -1,0 +1,223 @@
+"""MDPR, the whole network (paper, section 3), registered with fast-reid.
+
+B batch, E embedding width, P parts, K identities. Names of embeddings and of loss terms are those of
+the authors' logs, so that runs can be compared line by line.
+"""
+
+from typing import Any
+
+import torch
+from fastreid.config import CfgNode, configurable
+from fastreid.modeling.backbones import build_backbone
+from fastreid.modeling.losses import log_accuracy
+from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
+from torch import Tensor, nn
+
+from mdpr.modeling.backbone import copy_stages, shared_stem
+from mdpr.modeling.branches import HardContentBranch, SoftContentBranch
+from mdpr.modeling.distillation import MutualDistillation
+from mdpr.modeling.fusion import FeatureFusion
+from mdpr.modeling.heads import build_head
+from mdpr.modeling.losses import EmbeddingLosses, attention_area_loss, diversity_loss
+from mdpr.modeling.preprocessing import images_of, normalize_pixels
+from mdpr.modeling.structures import Attention, SoftFeatures
+from mdpr.settings import MDPRSettings
+
+__all__ = ["MDPR"]
+
+POOLED_EMBEDDINGS = ("attn_bap4", "attn_bap3")  # trained by classification only, not tested
+
+
+@META_ARCH_REGISTRY.register()
+class MDPR(nn.Module):
+    """Mutual Distillation Learning for Person Re-identification (arXiv 2401.06430).
+
+    In training, takes fast-reid's batch dict (``images`` (B, 3, H, W) RGB in 0..255, ``targets``
+    (B,) identities in 0..K-1) and returns a dict of scalar losses whose sum is the total. In eval,
+    takes the dict or the images alone and returns un-normalised features, (B, E(3+P) + 4E) with both
+    branches and fusion. Inputs are never changed.
+    """
+
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
+    @configurable
+    def __init__(
+        self,
+        *,
+        backbone: nn.Module,
+        hard_branch: HardContentBranch | None,
+        soft_branch: SoftContentBranch | None,
+        fusion: FeatureFusion | None,
+        distillation: MutualDistillation | None,
+        heads: nn.ModuleDict,
+        embedding_losses: EmbeddingLosses,
+        settings: MDPRSettings,
+        pixel_mean: list[float],
+        pixel_std: list[float],
+    ) -> None:
+        """
+        Args:
+            backbone: the shared stem.
+            hard_branch: the hard content branch, or None.
+            soft_branch: the soft content branch, or None.
+            fusion: fusion of both branches, or None.
+            distillation: mutual distillation between the branches, or None.
+            heads: a head for every embedding, in the order of the test feature.
+            embedding_losses: losses of one head's output.
+            settings: the method's settings.
+            pixel_mean: per channel, in 0..255.
+            pixel_std: per channel, in 0..255.
+        """
+        super().__init__()
+        self.backbone = backbone
+        self.hard_branch = hard_branch
+        self.soft_branch = soft_branch
+        self.fusion = fusion
+        self.distillation = distillation
+        self.heads = heads
+        self.embedding_losses = embedding_losses
+        self.settings = settings
+        for name, values in (("pixel_mean", pixel_mean), ("pixel_std", pixel_std)):
+            self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
+
+    @classmethod
+    def from_config(cls, cfg: CfgNode) -> dict[str, Any]:
+        """Arguments of the constructor from a full config.
+
+        Raises:
+            ValueError: a setting the method cannot work with; see `MDPRSettings.from_config`.
+        """
+        settings = MDPRSettings.from_config(cfg)
+        resnet = build_backbone(cfg)
+        width, norm = settings.embedding_dim, cfg.MODEL.BACKBONE.NORM
+        channels4 = cfg.MODEL.BACKBONE.FEAT_DIM
+        hard = soft = None
+        if settings.hard_branch:
+            hard = HardContentBranch(
+                *copy_stages(resnet),
+                channels4=channels4,
+                embedding_dim=width,
+                num_parts=settings.num_parts,
+                norm=norm,
+            )
+        if settings.soft_branch:
+            soft = SoftContentBranch(
+                *copy_stages(resnet),
+                channels4=channels4,
+                embedding_dim=width,
+                num_attentions=settings.num_attentions,
+                guided=settings.guided_attention,
+                norm=norm,
+            )
+        return {
+            "backbone": shared_stem(resnet),
+            "hard_branch": hard,
+            "soft_branch": soft,
+            "fusion": FeatureFusion(width, norm) if settings.fusion else None,
+            "distillation": MutualDistillation(width, norm) if settings.distills else None,
+            "heads": _build_heads(cfg, settings),
+            "embedding_losses": EmbeddingLosses(cfg),
+            "settings": settings,
+            "pixel_mean": cfg.MODEL.PIXEL_MEAN,
+            "pixel_std": cfg.MODEL.PIXEL_STD,
+        }
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's parameters lie."""
+        return self.pixel_mean.device
+
+    def forward(self, batched_inputs: dict[str, Any] | Tensor) -> dict[str, Tensor] | Tensor:
+        """Losses in training, features in eval; see the class.
+
+        Raises:
+            TypeError: the input is neither a batch dict nor a tensor.
+            KeyError: the batch has no images, or no targets in training.
+            ValueError: a training batch of a single image, of which batch norm has no statistics.
+        """
+        images = normalize_pixels(images_of(batched_inputs), self.pixel_mean, self.pixel_std)
+        if not self.training:
+            maps, _ = self._feature_maps(images)
+            return torch.cat([self.heads[name](x) for name, x in maps.items()], dim=1)
+        return self._losses(images, self._targets_of(batched_inputs, images.shape[0]))
+
+    def _targets_of(self, batched_inputs: dict[str, Any] | Tensor, batch_size: int) -> Tensor:
+        if isinstance(batched_inputs, Tensor) or "targets" not in batched_inputs:
+            raise KeyError("a training batch needs 'targets': the identity of each image")
+        if batch_size < 2:
+            raise ValueError(
+                f"a training batch of {batch_size} image: batch norm needs 2 or more per process; "
+                "raise SOLVER.IMS_PER_BATCH"
+            )
+        targets = batched_inputs["targets"].to(self.device)
+        # fast-reid marks batches that only refresh batch-norm statistics by negative targets.
+        return targets * (targets.sum() >= 0)
+
+    def _feature_maps(self, images: Tensor) -> tuple[dict[str, Tensor], SoftFeatures | None]:
+        """Maps by embedding name, in the order of the test feature; and the soft branch's features."""
+        shared = self.backbone(images)
+        maps: dict[str, Tensor] = {}
+        hard = self.hard_branch(shared) if self.hard_branch is not None else None
+        soft = self.soft_branch(shared) if self.soft_branch is not None else None
+        if hard is not None:
+            maps["hard_global"] = hard.global_map
+            maps |= {f"hard_part_{i}": part for i, part in enumerate(hard.part_maps)}
+        if soft is not None:
+            maps |= {"attn_feature4": soft.map4, "attn_feature3": soft.map3}
+        if self.fusion is not None:
+            maps["fusion"] = self.fusion(hard, soft)
+        return maps, soft
+
+    def _losses(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        maps, soft = self._feature_maps(images)
+        outputs = {name: self.heads[name](x, targets) for name, x in maps.items()}
+        losses: dict[str, Tensor] = {}
+        for name, output in outputs.items():
+            losses |= self.embedding_losses(name, output, targets)
+        if soft is not None and soft.attention4 is not None and soft.attention3 is not None:
+            losses |= self._attention_losses("4", soft.attention4, targets)
+            losses |= self._attention_losses("3", soft.attention3, targets)
+        if self.distillation is not None:
+            hard_feature = outputs["hard_global"]["features"]
+            soft_feature = outputs["attn_feature4"]["features"]
+            losses["loss_mutual_distillation"] = (
+                self.settings.distillation_scale * self.distillation(hard_feature, soft_feature)
+            )
+        # The last map is the one closest to what is tested.
+        log_accuracy(output["pred_class_logits"].detach(), targets)
+        return losses
+
+    def _attention_losses(
+        self, level: str, attention: Attention, targets: Tensor
+    ) -> dict[str, Tensor]:
+        name = f"attn_bap{level}"
+        pooled = torch.relu(attention.pooled).flatten(1)[..., None, None]
+        output = self.heads[name](pooled, targets)
+        losses = self.embedding_losses(name, output, targets, classification_only=True)
+        settings = self.settings
+        if settings.diversity_scale > 0 and settings.num_attentions > 1:
+            diversity = diversity_loss(attention.pooled)
+            losses[f"loss_diversity_loss_{level}"] = settings.diversity_scale * diversity
+        if settings.area_scale > 0:
+            area = attention_area_loss(attention.maps)
+            losses[f"loss_diversity_loss_reg_{level}"] = settings.area_scale * area
+        return losses
+
+
+def _build_heads(cfg: CfgNode, settings: MDPRSettings) -> nn.ModuleDict:
+    """A head per embedding, by name, in the order of the test feature."""
+    width = settings.embedding_dim
+    heads = {}
+    if settings.hard_branch:
+        for name in ("hard_global", *(f"hard_part_{i}" for i in range(settings.num_parts))):
+            heads[name] = build_head(cfg, width)
+    if settings.soft_branch:
+        for name in ("attn_feature4", "attn_feature3"):
+            heads[name] = build_head(cfg, width)
+    if settings.fusion:
+        heads["fusion"] = build_head(cfg, 4 * width)
+    if settings.soft_branch:
+        for name in POOLED_EMBEDDINGS:
+            heads[name] = build_head(cfg, settings.num_attentions * width, pooled=True)
+    return nn.ModuleDict(heads)

@@ -1,0 +1,91 @@
+"""Agreement with the authors' release, term by term, on weights and images made from names."""
+
+import numpy as np
+import pytest
+import torch
+from fastreid.modeling.meta_arch import build_model
+from fastreid.utils.events import EventStorage
+from mdpr.checkpoint import convert_official_state_dict, to_official_state_dict
+from support import reference
+from support.configs import config
+
+VALUE_TOLERANCE = 1e-4
+NORM_TOLERANCE = 1e-3
+OPTION_NAMES = {
+    "MODEL.BACKBONE.EMBEDDING_DIM": "MODEL.MDPR.EMBEDDING_DIM",
+    "PART_NUM": "MODEL.MDPR.NUM_PARTS",
+    "ATTN_NUM": "MODEL.MDPR.NUM_ATTENTIONS",
+}
+
+
+@pytest.fixture(scope="module", params=reference.RUNS)
+def run(request):
+    return reference.run(request.param)
+
+
+@pytest.fixture
+def model(run):
+    options = [
+        OPTION_NAMES.get(option, option) if i % 2 == 0 else option
+        for i, option in enumerate(run["options"])
+    ]
+    size = run["image_size"]
+    cfg = config(
+        "Base-MDPR.yml",
+        *options,
+        *("MODEL.HEADS.NUM_CLASSES", run["num_classes"]),
+        *("INPUT.SIZE_TRAIN", size, "INPUT.SIZE_TEST", size),
+    )
+    model = build_model(cfg)
+    weights = convert_official_state_dict(reference.state_dict(run["state_dict_shapes"]))
+    model.load_state_dict(weights, strict=True)
+    return model
+
+
+def batch(run) -> dict:
+    images = reference.images(run["image_seed"], run["batch"], *run["image_size"])
+    return {"images": images, "targets": torch.tensor(run["targets"])}
+
+
+def test_eval_features(run, model):
+    model.eval()
+    with torch.no_grad():
+        features = model(batch(run)).numpy()
+    expected = run["eval_features"]
+    assert features.shape == expected.shape
+    error = np.abs(features - expected).max() / np.abs(expected).max()
+    assert error < VALUE_TOLERANCE
+    np.testing.assert_allclose(features, expected, rtol=VALUE_TOLERANCE, atol=VALUE_TOLERANCE)
+
+
+def test_training_step(run, model):
+    model.train()
+    with EventStorage():
+        losses = model(batch(run))
+    assert set(losses) == set(run["losses"])
+    for name, expected in run["losses"].items():
+        assert losses[name].item() == pytest.approx(expected, rel=VALUE_TOLERANCE), name
+    total = sum(losses.values())
+    assert total.item() == pytest.approx(run["total_loss"], rel=VALUE_TOLERANCE)
+
+    total.backward()
+    gradients = to_official_state_dict(
+        {n: torch.zeros(0) if p.grad is None else p.grad for n, p in model.named_parameters()}
+    )
+    assert set(gradients) == set(run["grad_norms"])
+    for name, expected in run["grad_norms"].items():
+        if expected is None:  # frozen
+            assert gradients[name].numel() == 0, name
+        else:
+            assert gradients[name].norm().item() == pytest.approx(
+                expected, rel=NORM_TOLERANCE, abs=1e-6
+            ), name
+
+    means = {
+        name: value
+        for name, value in to_official_state_dict(model.state_dict()).items()
+        if name.endswith("running_mean")
+    }
+    assert set(run["running_mean_norms_after_step"]) == set(means)
+    for name, expected in run["running_mean_norms_after_step"].items():
+        assert means[name].norm().item() == pytest.approx(expected, rel=NORM_TOLERANCE), name

@@ -1,0 +1,56 @@
+"""The reference runs: deterministic weights and images, and the numbers computed from them.
+
+Every tensor is a pure function of its name in the authors' release, so a reference run needs no weight
+file. NumPy's PCG64 stream is stable across platforms and versions.
+"""
+
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+RUNS = ("official_r18", "official_r18_ibn_p3_m3")
+# Norms that end a residual block: damped, so that deep nets stay finite.
+RESIDUAL_TAIL = (".bn2.weight", ".bn3.weight")
+
+
+def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The tensor that the reference runs stored under an official name."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    if name.endswith("num_batches_tracked"):
+        return np.zeros(shape, np.int64)
+    if name.endswith(".p"):  # GeM exponent
+        return np.full(shape, 3.0, np.float32)
+    if name.endswith("running_var"):
+        return (0.5 + rng.random(shape)).astype(np.float32)
+    if name.endswith("running_mean"):
+        return (0.1 * rng.standard_normal(shape)).astype(np.float32)
+    if len(shape) == 1 and name.endswith("bias"):
+        return (0.05 * rng.standard_normal(shape)).astype(np.float32)
+    if len(shape) == 1:  # norm scale
+        scale = 0.3 if name.endswith(RESIDUAL_TAIL) else 1.0
+        return (scale * (0.8 + 0.4 * rng.random(shape))).astype(np.float32)
+    fan_in = int(np.prod(shape[1:]))
+    return (rng.standard_normal(shape) * np.sqrt(2.0 / fan_in)).astype(np.float32)
+
+
+def images(seed: int, batch: int, height: int, width: int) -> torch.Tensor:
+    """(batch, 3, height, width) RGB in 0..255."""
+    rng = np.random.default_rng(seed)
+    return torch.from_numpy(rng.integers(0, 256, (batch, 3, height, width)).astype(np.float32))
+
+
+def run(name: str) -> dict:
+    """Options and numbers of a reference run, with ``eval_features`` beside them."""
+    numbers = json.loads((FIXTURES / f"{name}.json").read_text())
+    with np.load(FIXTURES / f"{name}.npz") as arrays:
+        numbers["eval_features"] = arrays["eval_features"]
+    return numbers
+
+
+def state_dict(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
+    """Reference weights for official names and shapes."""
+    return {name: torch.from_numpy(weight(name, tuple(shape))) for name, shape in shapes.items()}
