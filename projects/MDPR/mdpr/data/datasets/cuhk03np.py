@@ -1,0 +1,72 @@
+"""CUHK03 under the new protocol."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mdpr.data.datasets.file_names import FileNames
+from mdpr.data.datasets.folders import FolderDataset
+from mdpr.data.datasets.registration import register
+from mdpr.errors import ConfigError
+
+__all__ = ["CUHK03NP"]
+
+
+@register
+class CUHK03NP(FolderDataset):
+    """CUHK03, new protocol: 767 training and 700 test identities, 2 cameras, no junk, no distractors.
+
+    Images with detected boxes: 7,365 training, 1,400 query, 5,332 gallery; with boxes drawn by hand
+    (labeled): 7,368, 1,400, 5,328.
+
+    Layout: ``cuhk03-np/{detected,labeled}/{bounding_box_train,query,bounding_box_test}/0001_c1_1.png``.
+
+    Source: Zhong et al., Re-ranking Person Re-identification with k-reciprocal Encoding, CVPR 2017;
+    images: Li et al., DeepReID, CVPR 2014.
+
+    Args:
+        root: the folder that holds the data set's folder.
+        boxes: "detected" or "labeled".
+        kwargs: as for the base class.
+
+    Raises:
+        ConfigError: ``boxes`` is something else.
+    """
+
+    dataset_dir = "cuhk03-np"
+    dataset_name = "cuhk03np"
+    where_to_get = (
+        "Get CUHK03-NP from https://github.com/zhunzhong07/person-re-ranking and unpack it there"
+    )
+    file_names = FileNames(
+        pattern=re.compile(r"(-1|\d+)_c(\d)"), example="0001_c1_1.png", cameras=2
+    )
+    suffixes = (".png", ".jpg")
+    counts: ClassVar[dict[str, dict[str, int]]] = {
+        "detected": {"train": 7_365, "query": 1_400, "gallery": 5_332},
+        "labeled": {"train": 7_368, "query": 1_400, "gallery": 5_328},
+    }
+
+    def __init__(
+        self, root: str | Path = "datasets", *, boxes: str = "detected", **kwargs: Any
+    ) -> None:
+        if boxes not in self.counts:
+            raise ConfigError(f"boxes is {boxes!r}: expected one of {', '.join(self.counts)}")
+        self.boxes = boxes
+        super().__init__(root, **kwargs)
+
+    def data_dir(self) -> tuple[str, ...]:
+        """Path of the folder of the chosen boxes under the root, in parts.
+
+        Raises:
+            DatasetError: it is missing.
+        """
+        parts = (*super().data_dir(), self.boxes)
+        self.require_folder(*parts)
+        return parts
+
+    @property
+    def published_counts(self) -> Mapping[str, int]:
+        """Images per split of the complete set with the chosen boxes."""
+        return self.counts[self.boxes]

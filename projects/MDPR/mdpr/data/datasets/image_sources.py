@@ -1,0 +1,93 @@
+"""Where `ImageFolderReID` finds its images: a CSV file, or folders per split, person and camera."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mdpr.data.datasets.base import SPLITS, Split
+from mdpr.errors import DatasetError
+
+__all__ = ["BadRow", "LabelledImage", "images_from_csv", "images_from_folders"]
+
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+REQUIRED_COLUMNS = ("path", "person", "split")
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """An image, by name: ``split`` is train, query or gallery; ``camera`` is empty where unknown."""
+
+    path: Path
+    person: str
+    camera: str
+    split: Split
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """An entry that says too little: where it is, what is wrong, and what was expected."""
+
+    where: str
+    reason: str
+    expected: str
+
+
+def images_from_csv(csv_path: Path) -> Iterator[LabelledImage | BadRow]:
+    """Rows of a CSV file with the columns path, person, split and, if cameras are known, camera.
+
+    Relative paths start at the folder of the CSV file.
+
+    Raises:
+        DatasetError: a column is missing, or the file is not text in UTF-8.
+    """
+    with csv_path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, skipinitialspace=True)
+        try:
+            columns = reader.fieldnames or ()
+            missing = [name for name in REQUIRED_COLUMNS if name not in columns]
+            if missing:
+                raise DatasetError(
+                    f"{csv_path} has no column {', '.join(missing)} (it has: "
+                    f"{', '.join(columns) or 'none'}): its first line must be path,person,camera,split "
+                    "(camera may be left out)"
+                )
+            for row in reader:
+                yield _image_of_row(csv_path, reader.line_num, row)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DatasetError(f"{csv_path} is no CSV file in UTF-8 ({error})") from error
+
+
+def _image_of_row(csv_path: Path, line: int, row: dict[str, str | None]) -> LabelledImage | BadRow:
+    values = {key: (row.get(key) or "").strip() for key in (*REQUIRED_COLUMNS, "camera")}
+    where = f"{csv_path}, line {line}"
+    for key in ("path", "person"):
+        if not values[key]:
+            return BadRow(where, f"{key} is empty", "path,person,camera,split")
+    split = next((name for name in SPLITS if name == values["split"]), None)
+    if split is None:
+        return BadRow(where, f"split is {values['split']!r}", f"one of {', '.join(SPLITS)}")
+    return LabelledImage(
+        csv_path.parent / values["path"], values["person"], values["camera"], split
+    )
+
+
+def images_from_folders(folder: Path) -> Iterator[LabelledImage | BadRow]:
+    """Images at ``<split>/<person>/<camera>/<image>`` or ``<split>/<person>/<image>``, sorted by path."""
+    for split in SPLITS:
+        paths = (path for path in (folder / split).rglob("*") if _is_image(path))
+        for path in sorted(paths):
+            *folders, _ = path.relative_to(folder / split).parts
+            if not 1 <= len(folders) <= 2:
+                yield BadRow(
+                    str(path),
+                    f"it lies {len(folders)} folders under {split}/",
+                    f"{split}/PERSON/CAMERA/IMAGE, or {split}/PERSON/IMAGE where cameras are unknown",
+                )
+                continue
+            person, camera = (*folders, "")[:2]
+            yield LabelledImage(path, person, camera, split)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")

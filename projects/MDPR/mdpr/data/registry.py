@@ -1,0 +1,68 @@
+"""Data sets by name."""
+
+import difflib
+from typing import Any
+
+from fastreid.config import CfgNode
+from fastreid.data.datasets import DATASET_REGISTRY
+from fastreid.data.datasets.bases import ImageDataset
+
+import mdpr.data.datasets  # noqa: F401 - registers them
+from mdpr.data.datasets.base import CheckedDataset, dataset_root
+from mdpr.data.options import dataset_options
+from mdpr.errors import ConfigError, DatasetError
+
+__all__ = ["known_datasets", "load_dataset"]
+
+
+def known_datasets() -> list[str]:
+    """Names that ``DATASETS.NAMES`` and ``DATASETS.TESTS`` may hold."""
+    return sorted(DATASET_REGISTRY._obj_map)
+
+
+def load_dataset(
+    name: str, cfg: CfgNode, *, combineall: bool = False, strict: bool = True
+) -> ImageDataset:
+    """Make a data set with the options of a config.
+
+    Its folder is looked for in ``$FASTREID_DATASETS`` as it is now, or in ``datasets``.
+
+    Args:
+        name: a name out of `known_datasets`.
+        cfg: a config with the keys of `mdpr.data.options.add_dataset_config`.
+        combineall: add query and gallery to the training images (``DATASETS.COMBINEALL``).
+        strict: False leaves out images whose names do not parse, and lists them in the data set's
+            ``naming_problems``, where True stops; only for the data sets of this package.
+
+    Returns:
+        The data set.
+
+    Raises:
+        ConfigError: there is no data set of this name, or an option has a bad value.
+        DatasetError: the files are missing, or not what they should be.
+    """
+    if name not in known_datasets():
+        raise ConfigError(f"{name!r} is not a data set{_suggestion(name)}: {_known()}")
+    dataset_class: Any = DATASET_REGISTRY.get(name)
+    options = dataset_options(cfg, name)
+    if issubclass(dataset_class, CheckedDataset):
+        options["strict"] = strict
+    try:
+        return dataset_class(root=dataset_root(), combineall=combineall, **options)
+    except DatasetError:
+        raise
+    except RuntimeError as error:  # how fast-reid's own sets report a missing folder
+        raise DatasetError(
+            f"{name}: {error}. Data sets are looked for in the folder that the environment variable "
+            f"FASTREID_DATASETS sets (default: datasets/), now {dataset_root()!r}"
+        ) from error
+
+
+def _suggestion(name: str) -> str:
+    by_lower_case = {known.lower(): known for known in known_datasets()}
+    close = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    return f" (did you mean {by_lower_case[close[0]]!r}?)" if close else ""
+
+
+def _known() -> str:
+    return f"expected one of {', '.join(known_datasets())}"
