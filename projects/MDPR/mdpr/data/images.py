@@ -1,0 +1,107 @@
+"""One way to read an image file, whatever its mode, and one error that names the file.
+
+fast-reid's reader hands out 1-, 2- and 4-channel images as they are, and an unreadable file stops an
+epoch without its path.
+"""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from mdpr.errors import DatasetError
+
+__all__ = ["ImageReadError", "read_rgb"]
+
+SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
+# What Pillow's decoders raise on damaged files, besides OSError.
+_DECODE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+
+
+class ImageReadError(DatasetError):
+    """An image file cannot be read.
+
+    Args:
+        message: the whole message, with the path.
+        reason: what is wrong with the file, without the path.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        # Only the message goes into `args`: a loader worker's error is made again from one string.
+        super().__init__(message)
+        self.reason = reason
+
+
+def read_rgb(path: str | Path) -> Image.Image:
+    """Read an image as RGB, upright.
+
+    Greyscale (1, 8 and 16 bit), palette, CMYK and images with transparency become RGB. 16-bit grey is
+    scaled to 8 bit (0..65535 to 0..255). Transparency is dropped and the stored colours stay, as in
+    OpenCV's and torchvision's RGB readers. An EXIF orientation is applied. RGB images keep their pixels.
+
+    Args:
+        path: the image file.
+
+    Returns:
+        The decoded image, mode RGB, with no open file behind it.
+
+    Raises:
+        ImageReadError: the file is missing, empty, truncated, no image, or of a kind whose range of
+            values is unknown (32-bit or floating-point grey).
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return _to_rgb(_upright(image))
+    except _DECODE_ERRORS as error:
+        reason = _reason(Path(path), error)
+        raise ImageReadError(
+            f"{path} cannot be read as an image: {reason}. Replace or remove it; "
+            "`python scripts/check_dataset.py NAME` lists all such files of a data set",
+            reason,
+        ) from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # a damaged EXIF block can raise anything, and says nothing about the pixels
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in SIXTEEN_BIT_MODES or image.mode == "I":
+        return _eight_bit(image).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("floating-point grey values, whose range is unknown")
+    if image.mode == "P":  # the two steps keep Pillow from warning about transparent palettes
+        image = image.convert("RGBA")
+    return image.convert("RGB")
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("32-bit grey values, whose range is unknown")
+    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if path.is_dir():
+        return "it is a folder"
+    if path.is_file() and path.stat().st_size == 0:
+        return "it is empty (0 bytes)"
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "its content is not that of any known image format"
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -1,0 +1,119 @@
+"""fast-reid's data set of a loader, with images read as RGB and a rule for broken ones."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from fastreid.data.common import CommDataset
+from PIL import Image
+
+from mdpr.data.images import ImageReadError, read_rgb
+from mdpr.errors import DatasetError
+
+__all__ = ["ReIDDataset"]
+
+logger = logging.getLogger(__name__)
+
+
+class ReIDDataset(CommDataset):
+    """Images with identity and camera.
+
+    Args:
+        img_items: (path, identity, camera) of each image, at least one.
+        transform: from a PIL image in RGB to what the batch holds; None hands out the image itself.
+        relabel: True in training (identities and cameras become 0..n-1), False in evaluation.
+        skip_broken: in training, replace an unreadable image by the next readable one of the same
+            identity, or else by the next readable image of the list. The same image is always
+            replaced by the same one while the files stay as they are.
+
+    Raises:
+        DatasetError: there are no items.
+    """
+
+    def __init__(
+        self,
+        img_items: Sequence[tuple[str, Any, Any]],
+        transform: Callable[[Image.Image], Any] | None = None,
+        relabel: bool = True,
+        *,
+        skip_broken: bool = False,
+    ) -> None:
+        if not img_items:
+            purpose = "train on" if relabel else "evaluate on"
+            raise DatasetError(
+                f"there is no image to {purpose}: the data sets named in DATASETS."
+                f"{'NAMES' if relabel else 'TESTS'} hold none for this purpose"
+            )
+        super().__init__(img_items, transform, relabel)
+        self.skip_broken = skip_broken
+        # In shared memory, so that loader workers, each with a copy of this object, mark the same list.
+        self._broken = torch.zeros(len(img_items), dtype=torch.uint8).share_memory_()
+        self._of_identity: dict[Any, list[int]] = defaultdict(list)
+        for index, (_, identity, _) in enumerate(img_items):
+            self._of_identity[identity].append(index)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """The image at ``index`` (or its replacement), under the keys of fast-reid's batches.
+
+        Returns:
+            ``images``, ``targets`` (identity), ``camids`` and ``img_paths``.
+
+        Raises:
+            ImageReadError: the image cannot be read, and may not or cannot be replaced.
+        """
+        try:
+            image = read_rgb(self.img_items[index][0])
+        except ImageReadError as error:
+            index, image = self._replacement(index, error)
+        path, identity, camera = self.img_items[index]
+        return {
+            "images": image if self.transform is None else self.transform(image),
+            "targets": self.pid_dict[identity] if self.relabel else identity,
+            "camids": self.cam_dict[camera] if self.relabel else camera,
+            "img_paths": path,
+        }
+
+    @property
+    def broken_paths(self) -> list[str]:
+        """Images found unreadable so far, by this process and its loader workers, each once."""
+        return [self.img_items[index][0] for index in self._broken.nonzero().flatten().tolist()]
+
+    def _replacement(self, index: int, error: ImageReadError) -> tuple[int, Image.Image]:
+        if not self.skip_broken:
+            raise error
+        if not self.relabel:
+            raise ImageReadError(
+                f"{error}. DATALOADER.SKIP_BROKEN_IMAGES does not apply to evaluation, where an image "
+                "left out or replaced would change the score",
+                error.reason,
+            ) from error
+        self._mark(index, error)
+        for candidate in self._candidates(index):
+            try:
+                return candidate, read_rgb(self.img_items[candidate][0])
+            except ImageReadError as another:
+                self._mark(candidate, another)
+        raise ImageReadError(
+            f"{error}. No other image of the training set can be read either", error.reason
+        ) from error
+
+    def _candidates(self, index: int) -> Iterator[int]:
+        same = self._of_identity[self.img_items[index][1]]
+        place = same.index(index)
+        yield from same[place + 1 :] + same[:place]
+        count, tried = len(self.img_items), set(same)
+        for step in range(1, count):
+            if (index + step) % count not in tried:
+                yield (index + step) % count
+
+    def _mark(self, index: int, error: ImageReadError) -> None:
+        if not self._broken[index]:
+            self._broken[index] = 1
+            logger.warning(
+                "Broken image replaced by another one (%d so far): %s: %s",
+                int(self._broken.sum()),
+                self.img_items[index][0],
+                error.reason,
+            )
