@@ -1,0 +1,1 @@
+"""Data sets, their layouts and loaders."""
