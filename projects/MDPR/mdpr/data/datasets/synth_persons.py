@@ -18,7 +18,7 @@ _NAME = re.compile(r"(-1|\d{4})_c(\d)s\d_\d{6}_\d{2}\.jpg")
 
 
 @DATASET_REGISTRY.register()
-class SynthPersons(ImageDataset):  # type: ignore[misc]  # fast-reid has no types
+class SynthPersons(ImageDataset):
     """People drawn by this project, so that everything runs without any download.
 
     Dataset statistics:

@@ -3,15 +3,16 @@
 import numpy as np
 
 from . import textures
-from .appearance import CLOTH, HAIR, SKIN, Appearance, Colour
-from .canvas import Canvas, Point, Texture
-from .pose import Limb, Pose, Skeleton, skeleton
+from .appearance import CLOTH, SKIN, Appearance
+from .canvas import Canvas, Texture
+from .head import draw_head
+from .pose import Limb, Pose, Skeleton, offset, skeleton
 
 
 def draw_person(canvas: Canvas, person: Appearance, pose: Pose) -> None:
     """Draw `person` in `pose` on `canvas`, feet at the view's `foot`."""
     bones = skeleton(person, pose)
-    _draw_head(canvas, person, pose, bones)
+    draw_head(canvas, person, pose, bones)
     _draw_trunk(canvas, person, bones)
     for limb in bones.arms:
         _draw_arm(canvas, person, limb)
@@ -25,57 +26,9 @@ def draw_person(canvas: Canvas, person: Appearance, pose: Pose) -> None:
         _draw_bag(canvas, person, bones)
 
 
-def _offset(x: float, y: float, z: float) -> Point:
-    return np.array([x, y, z])
-
-
-def _draw_head(canvas: Canvas, person: Appearance, pose: Pose, bones: Skeleton) -> None:
-    tall = person.height
-    skin = textures.plain(SKIN[person.skin])
-    collar = bones.neck - _offset(0, 0.02 * tall, 0)
-    canvas.tube((bones.head, collar), [(0, 0.032 * tall, 0.034 * tall)] * 2, skin)
-    radii = (0.054 * tall, 0.073 * tall, 0.062 * tall)
-    canvas.ball(bones.head, radii, textures.head(person, pose.head_turn))
-    _draw_hair(canvas, person, pose, bones.head)
-
-
-def _draw_hair(canvas: Canvas, person: Appearance, pose: Pose, head: Point) -> None:
-    """Draw what stands off the head; the hair on the head itself is the head's texture."""
-    tall = person.height
-    rgb = HAIR[person.hair_colour]
-    back = _offset(-np.sin(pose.head_turn), 0, -np.cos(pose.head_turn))
-    crown = head + back * 0.02 * tall
-    if person.hair == "short":
-        cover = crown + _offset(0, 0.016 * tall, 0)
-        canvas.ball(cover, (0.055 * tall, 0.066 * tall, 0.055 * tall), _ball(rgb))
-    elif person.hair == "long":
-        ends = (
-            crown + _offset(0, 0.03 * tall, 0),
-            crown + back * 0.02 - _offset(0, 0.15 * tall, 0),
-        )
-        profile = [(0.0, 0.054 * tall, 0.048 * tall), (1.0, 0.070 * tall, 0.034 * tall)]
-        canvas.tube(ends, profile, textures.plain(rgb))
-    elif person.hair == "bun":
-        bun = head + back * 0.062 * tall + _offset(0, 0.045 * tall, 0)
-        canvas.ball(bun, (0.03 * tall, 0.03 * tall, 0.03 * tall), _ball(rgb))
-    elif person.hair == "ponytail":
-        tie = head + back * 0.066 * tall + _offset(0, 0.03 * tall, 0)
-        ends = (tie, tie + back * 0.035 * tall - _offset(0, 0.14 * tall, 0))
-        canvas.tube(ends, [(0, 0.020 * tall, 0.020 * tall), (1, 0.012, 0.012)], textures.plain(rgb))
-    elif person.hair == "cap":
-        brim = head - back * 0.062 * tall + _offset(0, 0.026 * tall, 0)
-        rim = CLOTH[person.upper.second]
-        canvas.ball(brim, (0.046 * tall, 0.009 * tall, 0.046 * tall), _ball(rim))
-
-
-def _ball(rgb: Colour) -> textures.BallTexture:
-    colour = np.asarray(rgb, np.float32)
-    return lambda direction: np.broadcast_to(colour, direction.shape)
-
-
 def _draw_trunk(canvas: Canvas, person: Appearance, bones: Skeleton) -> None:
     tall, girth = person.height, person.girth
-    bottom = bones.pelvis - _offset(0, 0.01 * tall, 0)
+    bottom = bones.pelvis - offset(0, 0.01 * tall, 0)
     length = float(bones.neck[1] - bottom[1])
     wide, deep = 0.112 * tall * girth, 0.066 * tall * girth
     profile = [
@@ -140,25 +93,27 @@ def _draw_leg(canvas: Canvas, person: Appearance, leg: Limb) -> None:
         canvas.tube((visible, hem), wider, cloth, rounded=False)
     else:
         above, below = cloth, textures.lower(person, top, thigh)
-    canvas.tube((visible, leg.middle), [(0, top, top), (1, knee, knee)], above)
+    start = top + hidden * (knee - top)
+    canvas.tube((visible, leg.middle), [(0, start, start), (1, knee, knee)], above)
     calf = [(0.0, knee, knee), (0.35, 1.03 * knee, 1.03 * knee), (1.0, ankle, ankle)]
     canvas.tube((leg.middle, leg.end), calf, below)
-    heel = leg.end + 0.25 * (leg.end - leg.tip) - _offset(0, 0.008 * tall, 0)
+    heel = leg.end + 0.25 * (leg.end - leg.tip) - offset(0, 0.008 * tall, 0)
     shoe = [(0, 0.026 * tall, 0.026 * tall), (1, 0.022 * tall, 0.022 * tall)]
     canvas.tube(
-        (heel, leg.tip - _offset(0, 0.004 * tall, 0)), shoe, textures.plain(CLOTH[person.shoes])
+        (heel, leg.tip - offset(0, 0.004 * tall, 0)), shoe, textures.plain(CLOTH[person.shoes])
     )
 
 
 def _draw_skirt(canvas: Canvas, person: Appearance, bones: Skeleton) -> None:
     tall, girth = person.height, person.girth
-    top = bones.pelvis + _offset(0, 0.03 * tall, 0)
-    hem = bones.pelvis - _offset(0, 0.235 * tall, 0)
-    spread = max(abs(float(leg.middle[2])) for leg in bones.legs)  # the cloth follows the knees
+    top = bones.pelvis + offset(0, 0.03 * tall, 0)
+    hem = bones.pelvis - offset(0, 0.235 * tall, 0)
+    knees = max(abs(float(leg.middle[2])) for leg in bones.legs)
+    deep = max(0.120 * tall * girth, knees + 0.06 * tall)  # the cloth follows a long stride
     profile = [
         (0.0, 0.094 * tall * girth, 0.064 * tall * girth),
         (0.3, 0.112 * tall * girth, 0.080 * tall * girth),
-        (1.0, 0.145 * tall * girth, max(0.120 * tall * girth, spread + 0.05 * tall)),
+        (1.0, 0.145 * tall * girth, deep),
     ]
     canvas.tube((top, hem), profile, textures.lower(person, 0.10 * tall), rounded=False)
 
@@ -166,7 +121,7 @@ def _draw_skirt(canvas: Canvas, person: Appearance, bones: Skeleton) -> None:
 def _draw_coat_tails(canvas: Canvas, person: Appearance, bones: Skeleton) -> None:
     tall, girth = person.height, person.girth
     top = bones.pelvis
-    hem = bones.pelvis - _offset(0, 0.17 * tall, 0)
+    hem = bones.pelvis - offset(0, 0.17 * tall, 0)
     profile = [
         (0.0, 0.100 * tall * girth, 0.074 * tall * girth),
         (1.0, 0.135 * tall * girth, 0.112 * tall * girth),
@@ -181,8 +136,8 @@ def _draw_bag(canvas: Canvas, person: Appearance, bones: Skeleton) -> None:
     rgb = CLOTH[person.bag_colour]
     fabric = textures.plain(rgb)
     if person.bag == "backpack":
-        top = bones.neck + _offset(0, -0.055 * tall, -0.105 * tall * girth)
-        bottom = top - _offset(0, 0.25 * tall, 0)
+        top = bones.neck + offset(0, -0.055 * tall, -0.105 * tall * girth)
+        bottom = top - offset(0, 0.25 * tall, 0)
         profile = [
             (0.00, 0.050 * tall, 0.030 * tall),
             (0.08, 0.078 * tall, 0.048 * tall),
@@ -191,12 +146,12 @@ def _draw_bag(canvas: Canvas, person: Appearance, bones: Skeleton) -> None:
         ]
         canvas.tube((top, bottom), profile, fabric, rounded=False)
     elif person.bag == "shoulder bag":
-        top = bones.pelvis + _offset(0.125 * tall * girth, 0.02 * tall, 0)
-        bottom = top - _offset(0, 0.12 * tall, 0)
+        top = bones.pelvis + offset(0.125 * tall * girth, 0.02 * tall, 0)
+        bottom = top - offset(0, 0.12 * tall, 0)
         canvas.tube((top, bottom), [(0, 0.035 * tall, 0.085 * tall)] * 2, fabric, rounded=False)
     else:
         hand = bones.arms[0].tip
-        top, bottom = hand - _offset(0, 0.05 * tall, 0), hand - _offset(0, 0.16 * tall, 0)
+        top, bottom = hand - offset(0, 0.05 * tall, 0), hand - offset(0, 0.16 * tall, 0)
         handle = [(0, 0.012 * tall, 0.03 * tall), (1, 0.012 * tall, 0.06 * tall)]
         canvas.tube((hand, top), handle, fabric)
         profile = [(0, 0.035 * tall, 0.075 * tall), (1, 0.040 * tall, 0.092 * tall)]

@@ -16,6 +16,9 @@ from .occlusion import random_occluder
 from .pose import random_pose
 from .spec import Stream, SynthPersonsSpec, stream
 
+Scene = NDArray[np.float32]
+"""RGB (H, W, 3) from 0 to 1."""
+
 
 class Subject(IntEnum):
     """What a box holds."""
@@ -51,7 +54,7 @@ def take(spec: SynthPersonsSpec, shot: Shot) -> NDArray[np.uint8]:
     rng = stream(spec.seed, Stream.SHOT, shot.identity, shot.camera, shot.index, shot.subject)
     camera = camera_of(spec, shot.camera)
     background = scenery.window(spec, shot.camera, rng)
-    scene = background.astype(np.float32) / 255
+    scene: Scene = background.astype(np.float32) / np.float32(255)
     if shot.subject is not Subject.NOBODY:
         view = random_view(spec, camera, rng)
         if shot.subject is Subject.FRAGMENT:
@@ -84,31 +87,25 @@ def _badly_boxed(spec: SynthPersonsSpec, view: View, rng: np.random.Generator) -
     return replace(view, foot=(float(x), float(y)))
 
 
-def _with_shadow(
-    spec: SynthPersonsSpec, scene: NDArray[np.float32], view: View
-) -> NDArray[np.float32]:
+def _with_shadow(spec: SynthPersonsSpec, scene: Scene, view: View) -> Scene:
     """Darken the ground about the feet."""
     x, y = (value / spec.supersampling for value in view.foot)
     wide = 0.38 * view.pixels_per_metre / spec.supersampling
     rows = np.arange(spec.height, dtype=np.float32)[:, None]
     columns = np.arange(spec.width, dtype=np.float32)[None, :]
     distance = ((columns - x) / wide) ** 2 + ((rows - y) / (0.3 * wide)) ** 2
-    return scene * (1 - 0.45 * np.exp(-distance))[..., None]
+    return scene * (1 - np.float32(0.45) * np.exp(-distance, dtype=np.float32))[..., None]
 
 
-def _over(
-    spec: SynthPersonsSpec, rgba: NDArray[np.uint8], scene: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _over(spec: SynthPersonsSpec, rgba: NDArray[np.uint8], scene: Scene) -> Scene:
     """Average supersampled RGBA down to (H, W, 4) and lay it over `scene` (H, W, 3)."""
     # Pixels are black where alpha is 0, so the average is already multiplied by alpha.
     small = np.asarray(Image.fromarray(rgba).convert("RGBa").reduce(spec.supersampling))
     layer = small.astype(np.float32) / 255
-    return layer[..., :3] + (1 - layer[..., 3:]) * scene
+    return layer[..., :3] + (np.float32(1) - layer[..., 3:]) * scene
 
 
-def _develop(
-    spec: SynthPersonsSpec, image: NDArray[np.float32], rng: np.random.Generator
-) -> NDArray[np.uint8]:
+def _develop(spec: SynthPersonsSpec, image: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Blur, add sensor noise and round to bytes."""
     radius = rng.uniform(*spec.blur_range) * spec.height / 128
     blurred = Image.fromarray((image * 255 + 0.5).astype(np.uint8))

@@ -51,6 +51,11 @@ class Skeleton:
     legs: tuple[Limb, Limb]
 
 
+def offset(x: float, y: float, z: float) -> Point:
+    """Return a step in the body frame, in metres."""
+    return np.array([x, y, z])
+
+
 def random_pose(rng: np.random.Generator) -> Pose:
     """Return a walking pose; now and then a forearm is raised, as with a telephone."""
     elbows = rng.uniform(0.15, 0.6, size=2)

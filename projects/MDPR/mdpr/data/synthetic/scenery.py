@@ -41,7 +41,7 @@ def _panorama(spec: SynthPersonsSpec, camera: int) -> Image.Image:
     horizon = height * rng.uniform(0.55, 0.72)
     _draw_wall(draw, (0, 0, width, horizon), rng)
     _draw_floor(draw, (0, horizon, width, height), rng)
-    _draw_things(draw, (0, 0, width, height), horizon, rng)
+    _draw_things(draw, width, horizon, rng)
     small = image.filter(ImageFilter.GaussianBlur(0.6)).reduce(_OVERSAMPLING)
     pixels = np.asarray(small, np.float32)
     grain = rng.normal(0, 5, size=(*pixels.shape[:2], 1))
@@ -120,13 +120,12 @@ def _draw_floor(draw: ImageDraw.ImageDraw, box: Box, rng: np.random.Generator) -
 
 
 def _draw_things(
-    draw: ImageDraw.ImageDraw, box: Box, horizon: float, rng: np.random.Generator
+    draw: ImageDraw.ImageDraw, width: int, horizon: float, rng: np.random.Generator
 ) -> None:
     """Draw windows, doors and posters on the wall, and plants, bins and benches before it."""
-    left, top, right, bottom = box
-    unit = horizon - top
-    x = left + rng.uniform(0, 0.4) * unit
-    while x < right:
+    top, unit = 0.0, horizon
+    x = rng.uniform(0, 0.4) * unit
+    while x < width:
         wide = unit * rng.uniform(0.2, 0.55)
         vivid = _colour(rng, 70, 190, 80)
         thing = rng.integers(6)

@@ -113,20 +113,22 @@ def ending(cloth: Texture, cut: float, below: Texture) -> Texture:
 
 def with_backpack_straps(cloth: Texture, strap: Colour, end: float) -> Texture:
     """Return `cloth` with two straps over the front, `end` metres long."""
+    rgb = np.asarray(strap, np.float32)
 
     def texture(along: Pixels, angle: Pixels) -> Pixels:
         front = np.abs(np.abs(_wrapped(angle)) - 0.62) < 0.16
-        return np.where((front & (along < end))[:, None], np.float32(strap), cloth(along, angle))
+        return np.where((front & (along < end))[:, None], rgb, cloth(along, angle))
 
     return texture
 
 
 def with_sling(cloth: Texture, strap: Colour, length: float) -> Texture:
     """Return `cloth` with a strap from the right shoulder to the left hip, `length` metres down."""
+    rgb = np.asarray(strap, np.float32)
 
     def texture(along: Pixels, angle: Pixels) -> Pixels:
         on_strap = np.abs(np.sin(angle) - (1.9 * along / length - 0.85)) < 0.16
-        return np.where(on_strap[:, None], np.float32(strap), cloth(along, angle))
+        return np.where(on_strap[:, None], rgb, cloth(along, angle))
 
     return texture
 
