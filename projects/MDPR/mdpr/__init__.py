@@ -10,7 +10,8 @@ _install_compat()
 
 # fast-reid can be imported only from here on.
 from mdpr.config import add_mdpr_config  # noqa: E402
+from mdpr.data.datasets.synth_persons import SynthPersons  # noqa: E402
 from mdpr.modeling.heads import MDPRHead  # noqa: E402
 from mdpr.modeling.meta_arch import MDPR  # noqa: E402
 
-__all__ = ["MDPR", "MDPRHead", "add_mdpr_config"]
+__all__ = ["MDPR", "MDPRHead", "SynthPersons", "add_mdpr_config"]

@@ -1,0 +1,1 @@
+"""Data set classes for fast-reid's registry."""
