@@ -277,10 +277,8 @@ class TestSynergyReID:
         assert len(combined.train) == TINY.counts["train"]
 
 
-@pytest.mark.parametrize("name", datasets.__all__)
+@pytest.mark.parametrize("name", SETS)
 def test_keywords_of_fastreids_loader_builders_are_accepted(name, tmp_path):
-    if name == "ImageFolderReID":
-        pytest.skip("needs a path: tests/data/test_image_folder.py")
     SETS[name][0](tmp_path)
     dataset = DATASET_REGISTRY.get(name)(root=str(tmp_path), combineall=False, num_workers=2)
     assert dataset.train

@@ -9,9 +9,9 @@ from mdpr.compat import install as _install_compat
 _install_compat()
 
 # fast-reid can be imported only from here on.
-import mdpr.data.datasets  # noqa: E402, F401 - registers them
 from mdpr.config import add_mdpr_config  # noqa: E402
+from mdpr.data.datasets import SynthPersons  # noqa: E402 - registers them all
 from mdpr.modeling.heads import MDPRHead  # noqa: E402
 from mdpr.modeling.meta_arch import MDPR  # noqa: E402
 
-__all__ = ["MDPR", "MDPRHead", "add_mdpr_config"]
+__all__ = ["MDPR", "MDPRHead", "SynthPersons", "add_mdpr_config"]

@@ -34,3 +34,6 @@ def add_mdpr_config(cfg: CfgNode) -> None:
     node.DIVERSITY_SCALE = 1.0
     node.AREA_SCALE = 0.001
     cfg.MODEL.MDPR = node
+
+    # Seed of weights, sampling and augmentation; process r adds r.
+    cfg.SEED = 0

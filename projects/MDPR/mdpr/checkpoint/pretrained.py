@@ -49,7 +49,7 @@ class MatchReport:
         parts = [f"{len(self.matched)} matched ({self.matched_share:.1%} of the backbone)"]
         for label in ("missing", "unexpected", "wrong_shape"):
             names: tuple[str, ...] = getattr(self, label)
-            text = f"{len(names)} {label.replace('_', ' of ')}"
+            text = f"{len(names)} {label.replace('_', ' ')}"
             if names:
                 more = ", ..." if len(names) > NAMES_SHOWN else ""
                 text += f" ({', '.join(names[:NAMES_SHOWN])}{more})"

@@ -21,6 +21,7 @@ def install() -> None:
     # These import fast-reid themselves, which works only from here on.
     from mdpr.compat import (  # noqa: PLC0415
         data_loading,
+        image_to_tensor,
         optimizer,
         pixel_normalization,
         pretrained_backbone,
@@ -30,6 +31,7 @@ def install() -> None:
     for patch in (
         optimizer,
         data_loading,
+        image_to_tensor,
         rank_compilation,
         pixel_normalization,
         pretrained_backbone,

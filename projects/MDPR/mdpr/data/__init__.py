@@ -1,1 +1,1 @@
-"""Data sets, and reading them."""
+"""Data sets, loading, augmentation."""

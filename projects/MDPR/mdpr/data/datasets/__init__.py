@@ -6,6 +6,7 @@ from mdpr.data.datasets.image_folder import ImageFolderReID
 from mdpr.data.datasets.market1501 import Market1501
 from mdpr.data.datasets.msmt17 import MSMT17
 from mdpr.data.datasets.synergyreid import SynergyReID
+from mdpr.data.datasets.synth_persons import SynthPersons
 
 __all__ = [
     "CUHK03NP",
@@ -15,4 +16,5 @@ __all__ = [
     "Market1501",
     "OccludedDuke",
     "SynergyReID",
+    "SynthPersons",
 ]

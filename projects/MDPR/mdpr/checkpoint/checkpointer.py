@@ -1,0 +1,139 @@
+"""Checkpoints of a run: whole or not there, and honest about what was loaded."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from fastreid.utils.checkpoint import Checkpointer
+from torch import Tensor, nn
+
+from mdpr.checkpoint.official import convert_official_state_dict, is_official
+from mdpr.checkpoint.reading import read_checkpoint, state_dict_of
+from mdpr.errors import CheckpointError
+from mdpr.files import write_atomically
+
+__all__ = ["SafeCheckpointer"]
+
+NAMES_SHOWN = 3
+
+
+class SafeCheckpointer(Checkpointer):
+    """fast-reid's checkpointer, with safe reading, atomic writing, and no silent mismatch.
+
+    It also takes files of the authors' release, SafeTensors files and bare state dicts.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        save_dir: str = "",
+        *,
+        save_to_disk: bool = True,
+        **checkpointables: Any,
+    ) -> None:
+        super().__init__(model, save_dir, save_to_disk=save_to_disk, **checkpointables)
+
+    def save(self, name: str, **kwargs: Any) -> None:
+        """Write ``<save_dir>/<name>.pth`` and then point ``last_checkpoint`` to it.
+
+        Args:
+            name: file name without suffix.
+            kwargs: further plain values to store, such as ``epoch``.
+        """
+        if not self.save_dir or not self.save_to_disk:
+            return
+        content = {"model": self.model.state_dict()}
+        content |= {key: part.state_dict() for key, part in self.checkpointables.items()}
+        content |= {key: _plain(value) for key, value in kwargs.items()}
+        path = Path(self.save_dir) / f"{name}.pth"
+        self.logger.info("Saving checkpoint to %s", path)
+        with write_atomically(path, "wb") as file:
+            torch.save(content, file)
+        self.tag_last_checkpoint(path.name)
+
+    def tag_last_checkpoint(self, last_filename_basename: str) -> None:
+        """Make a file of ``save_dir`` the one to resume from."""
+        with write_atomically(Path(self.save_dir) / "last_checkpoint") as file:
+            file.write(last_filename_basename)
+
+    def load(self, path: str, checkpointables: list[str] | None = None) -> Any:
+        """Load weights, and the named states beside them, from a file.
+
+        Args:
+            path: a checkpoint of a run, a file of the authors' release, SafeTensors, or a bare state
+                dict; empty loads nothing.
+            checkpointables: names of states to load; None means all there are.
+
+        Returns:
+            What else the file holds, such as ``epoch``.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            CheckpointError: the file cannot be read, or is not of this model.
+        """
+        if path and not Path(path).exists():
+            raise CheckpointError(f"no checkpoint at {path} (MODEL.WEIGHTS or last_checkpoint)")
+        return super().load(path, checkpointables)
+
+    def _load_file(self, f: str) -> dict[str, Any]:
+        content = read_checkpoint(f)
+        weights = state_dict_of(content, f)
+        if is_official(weights):
+            self.logger.info("%s holds weights of the authors' release: names converted", f)
+            return {"model": convert_official_state_dict(weights)}
+        beside = content if "model" in content else {}
+        return {**beside, "model": weights}
+
+    def _load_model(self, checkpoint: dict[str, Any]) -> None:
+        """Load ``checkpoint["model"]``; everything but unused classifiers has to match.
+
+        Returns None, which tells fast-reid that nothing is left to report.
+        """
+        weights: dict[str, Tensor] = {
+            name.removeprefix("module."): tensor for name, tensor in checkpoint.pop("model").items()
+        }
+        own = self.model.state_dict()
+        # A model built without a number of identities, for evaluation, has no use for classifiers.
+        unused = {name for name, tensor in own.items() if tensor.dim() > 1 and tensor.shape[0] == 0}
+        expected = set(own) - unused
+        problems = {
+            "missing in the file": sorted(expected - set(weights)),
+            "unknown to the model": sorted(set(weights) - set(own)),
+            "of another shape": _other_shapes(own, weights, expected),
+        }
+        if any(problems.values()):
+            raise CheckpointError(_mismatch(problems, len(own)))
+        self.model.load_state_dict({name: weights[name] for name in expected}, strict=False)
+        if unused:
+            self.logger.info("%d classifiers left out: evaluation does not use them", len(unused))
+
+
+def _other_shapes(
+    own: Mapping[str, Tensor], weights: Mapping[str, Tensor], names: set[str]
+) -> list[str]:
+    return [
+        f"{name} {tuple(weights[name].shape)} in the file, {tuple(own[name].shape)} in the model"
+        for name in sorted(names & set(weights))
+        if own[name].shape != weights[name].shape
+    ]
+
+
+def _mismatch(problems: Mapping[str, list[str]], total: int) -> str:
+    parts = [
+        f"{len(names)} {label} ({', '.join(names[:NAMES_SHOWN])}{', ...' * (len(names) > NAMES_SHOWN)})"
+        for label, names in problems.items()
+        if names
+    ]
+    return (
+        f"the weights are not of this model: of its {total} tensors "
+        + "; ".join(parts)
+        + ". Choose the "
+        "config they were trained with (its dump lies beside them as config.yaml)"
+    )
+
+
+def _plain(value: Any) -> Any:
+    """NumPy numbers as Python's, which any reader may unpickle."""
+    return value.item() if isinstance(value, np.generic) else value

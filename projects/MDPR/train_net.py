@@ -1,0 +1,50 @@
+#!/usr/bin/env python
+"""Train or evaluate MDPR, or any fast-reid architecture.
+
+python projects/MDPR/train_net.py --config-file configs/Duke/mdpr_R50.yml [--eval-only] [KEY VALUE ...]
+"""
+
+import argparse
+import sys
+
+import mdpr  # noqa: F401 -- before fastreid, which it mends
+
+# isort: split
+from fastreid.engine import default_argument_parser, launch
+from mdpr.checkpoint.checkpointer import SafeCheckpointer
+from mdpr.engine.setup import make_config, start_run, weights_to_evaluate
+from mdpr.engine.trainer import Trainer
+from mdpr.errors import MDPRError
+
+
+def main(args: argparse.Namespace) -> None:
+    """Run in every process."""
+    cfg, notes = make_config(args.config_file, args.opts)
+    cfg = start_run(cfg, args, notes)
+    if args.eval_only:
+        weights = weights_to_evaluate(cfg)
+        cfg.defrost()
+        cfg.MODEL.BACKBONE.PRETRAIN = False  # the checkpoint brings all weights
+        cfg.freeze()
+        model = Trainer.build_model(cfg)
+        SafeCheckpointer(model).load(weights)
+        Trainer.test(cfg, model)
+        return
+    trainer = Trainer(cfg)
+    trainer.resume_or_load(resume=args.resume)
+    trainer.train()
+
+
+if __name__ == "__main__":
+    arguments = default_argument_parser().parse_args()
+    try:
+        launch(
+            main,
+            arguments.num_gpus,
+            num_machines=arguments.num_machines,
+            machine_rank=arguments.machine_rank,
+            dist_url=arguments.dist_url,
+            args=(arguments,),
+        )
+    except MDPRError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,115 @@
+"""The complete SynthPersons as fast-reid sees it, and how little colour histograms find in it."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastreid.data.datasets import DATASET_REGISTRY
+from mdpr.data.datasets.synth_persons import SynthPersons
+from mdpr.data.synthetic.spec import SynthPersonsSpec
+from PIL import Image
+
+
+@pytest.fixture(scope="module")
+def dataset(synth_root: Path) -> SynthPersons:
+    return SynthPersons(root=str(synth_root))
+
+
+def test_it_is_registered() -> None:
+    assert DATASET_REGISTRY.get("SynthPersons") is SynthPersons
+
+
+def test_counts_and_their_documentation(dataset: SynthPersons) -> None:
+    spec = SynthPersonsSpec()
+    gallery = spec.test_identities * spec.cameras * spec.gallery_images_per_camera
+    counts = {
+        "train": spec.train_identities * spec.cameras * spec.train_images_per_camera,
+        "query": spec.test_identities * spec.query_cameras,
+        "gallery": gallery + spec.distractors,
+    }
+    assert {name: len(getattr(dataset, name)) for name in counts} == counts
+    documentation = SynthPersons.__doc__ or ""
+    for name, count in counts.items():
+        assert f"{count} ({name}" in documentation
+    for count in (spec.train_identities, spec.test_identities):
+        assert f"{count} (t" in documentation
+    assert f"{spec.distractors} are distractors" in documentation
+    assert f"{spec.junk} junk images" in documentation
+
+
+def test_items(dataset: SynthPersons) -> None:
+    for items in (dataset.train, dataset.query, dataset.gallery):
+        paths = [path for path, _, _ in items]
+        assert paths == sorted(paths)
+        assert all(Path(path).is_file() for path in paths)
+    assert {camera for _, _, camera in dataset.train} == {f"synthpersons_{c}" for c in range(6)}
+    assert all(person.startswith("synthpersons_") for _, person, _ in dataset.train)
+    for items in (dataset.query, dataset.gallery):
+        assert {camera for _, _, camera in items} == set(range(6))
+    queried = {person for _, person, _ in dataset.query}
+    found = {person for _, person, _ in dataset.gallery}
+    assert min(queried) > 0
+    assert found == queried | {0}
+    assert not {f"synthpersons_{person}" for person in found} & {p for _, p, _ in dataset.train}
+
+
+def test_a_second_use_does_not_draw(synth_root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        SynthPersons(root=str(synth_root), mode="query")
+    assert "Drawing" not in caplog.text
+
+
+def test_images_are_as_the_spec_says(dataset: SynthPersons) -> None:
+    spec = SynthPersonsSpec()
+    with Image.open(dataset.train[0][0]) as image:
+        assert image.format == "JPEG"
+        assert image.mode == "RGB"
+        assert image.size == (spec.width, spec.height)
+
+
+def _rgb_histogram(image: Image.Image) -> np.ndarray:
+    cells = (np.asarray(image) // 32).astype(int) @ np.array([64, 8, 1])
+    return np.bincount(cells.ravel(), minlength=512) / cells.size
+
+
+def _striped_hsv_histogram(image: Image.Image) -> np.ndarray:
+    """Histograms of 8 hues x 4 saturations x 4 values in each of 6 horizontal stripes."""
+    cells = (np.asarray(image.convert("HSV")) // (32, 64, 64)).astype(int) @ np.array([16, 4, 1])
+    stripes = np.array_split(cells, 6)
+    return np.concatenate([np.bincount(s.ravel(), minlength=128) / s.size for s in stripes])
+
+
+def _average_precision(distances: np.ndarray, matches: np.ndarray) -> float:
+    hits, precisions = 0, []
+    for rank, place in enumerate(np.argsort(distances, kind="stable"), start=1):
+        if matches[place]:
+            hits += 1
+            precisions.append(hits / rank)
+    return sum(precisions) / hits
+
+
+def _mean_average_precision(query: list, gallery: list, histogram) -> float:
+    """Market-1501's mAP: the query's own images of the same camera do not count."""
+
+    def features(items: list) -> np.ndarray:
+        described = []
+        for path, _, _ in items:
+            with Image.open(path) as image:
+                described.append(histogram(image))
+        return np.stack(described)
+
+    query_features, gallery_features = features(query), features(gallery)
+    people = np.array([person for _, person, _ in gallery])
+    cameras = np.array([camera for _, _, camera in gallery])
+    precisions = []
+    for feature, (_, person, camera) in zip(query_features, query, strict=True):
+        kept = (people != person) | (cameras != camera)
+        distances = np.abs(gallery_features[kept] - feature).sum(axis=1)
+        precisions.append(_average_precision(distances, people[kept] == person))
+    return float(np.mean(precisions))
+
+
+@pytest.mark.parametrize("histogram", [_rgb_histogram, _striped_hsv_histogram])
+def test_colour_histograms_do_not_solve_it(dataset: SynthPersons, histogram) -> None:
+    assert _mean_average_precision(dataset.query, dataset.gallery, histogram) < 0.5

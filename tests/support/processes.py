@@ -1,0 +1,27 @@
+"""Start Python in a process of its own, as a user does from the checkout."""
+
+import os
+import subprocess
+import sys
+
+from support.configs import ROOT
+
+PACKAGE = ROOT / "projects/MDPR"
+
+
+def python(*arguments, timeout=300, **environment) -> subprocess.CompletedProcess:
+    """Run ``python ARGUMENTS`` in the checkout's root, with further environment variables."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE), **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def train_net(*arguments, **environment) -> subprocess.CompletedProcess:
+    """Run ``python projects/MDPR/train_net.py ARGUMENTS``."""
+    return python(PACKAGE / "train_net.py", *arguments, **environment)

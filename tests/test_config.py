@@ -1,0 +1,181 @@
+"""Every shipped config loads and builds; every bad value is refused with a message that helps."""
+
+import re
+
+import pytest
+import torch
+import yaml
+from fastreid.config import get_cfg
+from fastreid.modeling.backbones import build_backbone
+from fastreid.modeling.meta_arch import META_ARCH_REGISTRY, build_model
+from mdpr.config import add_mdpr_config
+from mdpr.engine.setup import make_config
+from mdpr.errors import ConfigError
+from mdpr.settings import MDPRSettings, feature_rows
+from support.configs import CONFIGS, ROOT, config, tiny_config
+
+FILES = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yml"))
+RUNNABLE = [file for file in FILES if not file.rpartition("/")[2].startswith("Base")]
+SHRINK = (
+    *("MODEL.HEADS.NUM_CLASSES", 3, "MODEL.MDPR.EMBEDDING_DIM", 8),
+    *("INPUT.SIZE_TRAIN", [64, 32], "INPUT.SIZE_TEST", [64, 32]),
+)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_config_loads(file):
+    assert config(file).MODEL.META_ARCHITECTURE in META_ARCH_REGISTRY._obj_map
+
+
+@pytest.mark.parametrize("file", RUNNABLE)
+def test_config_builds(file):
+    assert build_model(config(file, *SHRINK)) is not None
+
+
+def test_every_run_has_a_folder_of_its_own():
+    folders = [config(file).OUTPUT_DIR for file in RUNNABLE]
+    assert len(set(folders)) == len(folders)
+    assert folders == [f"logs/{file.removesuffix('.yml')}" for file in RUNNABLE]
+
+
+@pytest.mark.parametrize("file", RUNNABLE)
+def test_configs_state_only_differences(file):
+    """No key repeats what its base says."""
+
+    def flat(node, prefix=""):
+        for key, value in node.items():
+            if isinstance(value, dict):
+                yield from flat(value, f"{prefix}{key}.")
+            elif key != "_BASE_":
+                yield prefix + key, value
+
+    content = yaml.safe_load((CONFIGS / file).read_text())
+    base = get_cfg()
+    add_mdpr_config(base)
+    base.merge_from_file(str((CONFIGS / file).parent / content["_BASE_"]))
+    for key, value in flat(content):
+        node = base
+        for part in key.split("."):
+            node = node[part]
+        own = config(file)
+        for part in key.split("."):
+            own = own[part]
+        if key not in ("MODEL.DEVICE", "MODEL.BACKBONE.PRETRAIN"):
+            assert own != node, f"{key}: {value} is already so in the base"
+
+
+def test_every_key_of_the_method_is_read():
+    assert {key.lower() for key in config().MODEL.MDPR} == set(MDPRSettings.__dataclass_fields__)
+    sources = "".join(
+        path.read_text() for path in (ROOT / "projects/MDPR/mdpr/modeling").rglob("*.py")
+    )
+    for field in MDPRSettings.__dataclass_fields__:
+        uses = re.findall(rf"settings\.{field}\b", sources)
+        # `distillation` is read through `distills`.
+        assert uses or field == "distillation", field
+
+
+BAD_VALUES = [
+    ("MODEL.MDPR.NUM_PARTS", 0, "1 or more"),
+    ("MODEL.MDPR.NUM_PARTS", 7, "4 feature rows"),
+    ("MODEL.MDPR.NUM_ATTENTIONS", 0, "1 or more"),
+    ("MODEL.MDPR.EMBEDDING_DIM", -1, "1 or more"),
+    ("MODEL.MDPR.AREA_SCALE", -0.5, ">= 0"),
+    ("MODEL.MDPR.DIVERSITY_SCALE", float("nan"), ">= 0"),
+    ("MODEL.MDPR.HARD_BRANCH", False, "FUSION"),
+    ("MODEL.BACKBONE.LAST_STRIDE", 2, "FUSION"),
+    ("MODEL.BACKBONE.LAST_STRIDE", 3, "1 or 2"),
+    ("MODEL.BACKBONE.DEPTH", "19x", "18x, 34x, 50x, 101x"),
+    ("MODEL.BACKBONE.FEAT_DIM", 2048, "512 for 18x"),
+    ("MODEL.BACKBONE.WITH_NL", True, "False"),
+    ("MODEL.BACKBONE.NAME", "build_osnet_backbone", "build_resnet_backbone"),
+    ("MODEL.LOSSES.NAME", ("CrossEntropyLoss", "TripletLos"), "TripletLoss"),
+    ("MODEL.LOSSES.NAME", ("TripletLoss",), "CrossEntropyLoss"),
+    ("MODEL.HEADS.EMBEDDING_DIM", 64, "MODEL.MDPR.EMBEDDING_DIM"),
+    ("MODEL.HEADS.WITH_BNNECK", False, "True"),
+    ("MODEL.HEADS.NECK_FEAT", "before", "after"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "allowed"), BAD_VALUES, ids=str)
+def test_bad_value_is_named(key, value, allowed):
+    with pytest.raises(ValueError, match=re.escape(allowed)) as error:
+        build_model(tiny_config(key, value))
+    named = "FUSION" if key.endswith("BRANCH") else key.rpartition(".")[2]
+    assert named in str(error.value)
+    assert isinstance(error.value, ConfigError)
+
+
+def test_no_branch_at_all_is_refused():
+    with pytest.raises(ConfigError, match=r"HARD_BRANCH and MODEL.MDPR.SOFT_BRANCH are both False"):
+        build_model(tiny_config("MODEL.MDPR.HARD_BRANCH", False, "MODEL.MDPR.SOFT_BRANCH", False))
+
+
+def test_distillation_with_one_branch_is_refused():
+    options = ("MODEL.MDPR.SOFT_BRANCH", False, "MODEL.MDPR.FUSION", False)
+    with pytest.raises(ConfigError, match=r"DISTILLATION is True: .*SOFT_BRANCH is False"):
+        build_model(tiny_config(*options))
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 4, 6, 8, 12, 24])
+def test_as_many_parts_as_can_be_cut(parts):
+    size = ["INPUT.SIZE_TRAIN", [384, 32], "INPUT.SIZE_TEST", [384, 32]]
+    MDPRSettings.from_config(tiny_config(*size, "MODEL.MDPR.NUM_PARTS", parts))
+
+
+@pytest.mark.parametrize("parts", [5, 7, 9, 25])
+def test_parts_that_24_rows_cannot_give(parts):
+    size = ["INPUT.SIZE_TRAIN", [384, 32], "INPUT.SIZE_TEST", [384, 32]]
+    if parts == 5:  # stripes of 5, 5, 5, 5 and 4 rows
+        MDPRSettings.from_config(tiny_config(*size, "MODEL.MDPR.NUM_PARTS", parts))
+        return
+    with pytest.raises(ConfigError, match="24 feature rows"):
+        MDPRSettings.from_config(tiny_config(*size, "MODEL.MDPR.NUM_PARTS", parts))
+
+
+@pytest.mark.parametrize("height", [64, 100, 112, 128, 255, 256, 384])
+@pytest.mark.parametrize("last_stride", [1, 2])
+def test_feature_rows_are_the_networks(height, last_stride, resnet_rows):
+    assert feature_rows(height, last_stride) == resnet_rows(height, last_stride)
+
+
+@pytest.fixture(scope="module")
+def resnet_rows():
+    nets = {s: build_backbone(tiny_config("MODEL.BACKBONE.LAST_STRIDE", s)).eval() for s in (1, 2)}
+
+    def rows(height, last_stride):
+        with torch.no_grad():
+            return nets[last_stride](torch.zeros(1, 3, height, 32)).shape[2]
+
+    return rows
+
+
+class TestCommandLine:
+    def test_machine_without_gpu_is_one_line_each(self):
+        options = [
+            "MODEL.BACKBONE.PRETRAIN",
+            "False",
+            "MODEL.DEVICE",
+            "cuda",
+            "SOLVER.AMP.ENABLED",
+            "True",
+        ]
+        cfg, notes = make_config(str(CONFIGS / "Duke/mdpr_R50.yml"), options)
+        if not torch.cuda.is_available():
+            assert cfg.MODEL.DEVICE == "cpu"
+            assert not cfg.SOLVER.AMP.ENABLED
+            assert len(notes) == 2
+            assert all("\n" not in note for note in notes)
+
+    @pytest.mark.parametrize(
+        ("file", "options", "message"),
+        [
+            ("nowhere.yml", [], r"--config-file: no file at /.*nowhere.yml"),
+            ("", ["MODEL.MDPR.NUM_PART", "2"], r"NUM_PART"),
+            ("", ["SOLVER.MAX_EPOCH", "many"], r"MAX_EPOCH"),
+            ("", ["SOLVER.MAX_EPOCH"], r"'SOLVER.MAX_EPOCH' has no value"),
+        ],
+    )
+    def test_bad_command_line_is_named(self, file, options, message):
+        with pytest.raises(ConfigError, match=message):
+            make_config(file, options)
