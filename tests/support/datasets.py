@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
 from fastreid.config import CfgNode, get_cfg
 from mdpr.data.options import add_dataset_config
 from mdpr.data.registry import load_dataset
@@ -19,9 +18,7 @@ def dataset_config(*options: Any) -> CfgNode:
 
 def load(name: str, root: Path, *options: Any, **arguments: Any) -> Any:
     """The data set ``name`` under ``root``."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FASTREID_DATASETS", str(root))
-        return load_dataset(name, dataset_config(*options), **arguments)
+    return load_dataset(name, dataset_config(*options), root=root, **arguments)
 
 
 def counts(dataset: Any) -> dict[str, int]:

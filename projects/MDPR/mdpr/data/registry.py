@@ -1,6 +1,7 @@
 """Data sets by name."""
 
 import difflib
+from pathlib import Path
 from typing import Any
 
 from fastreid.config import CfgNode
@@ -21,11 +22,14 @@ def known_datasets() -> list[str]:
 
 
 def load_dataset(
-    name: str, cfg: CfgNode, *, combineall: bool = False, strict: bool = True
+    name: str,
+    cfg: CfgNode,
+    *,
+    combineall: bool = False,
+    strict: bool = True,
+    root: str | Path | None = None,
 ) -> ImageDataset:
     """Make a data set with the options of a config.
-
-    Its folder is looked for in ``$FASTREID_DATASETS`` as it is now, or in ``datasets``.
 
     Args:
         name: a name out of `known_datasets`.
@@ -33,6 +37,8 @@ def load_dataset(
         combineall: add query and gallery to the training images (``DATASETS.COMBINEALL``).
         strict: False leaves out images whose names do not parse, and lists them in the data set's
             ``naming_problems``, where True stops; only for the data sets of this package.
+        root: the folder of all data sets; None stands for ``$FASTREID_DATASETS`` as it is now, or else
+            ``datasets``.
 
     Returns:
         The data set.
@@ -45,16 +51,17 @@ def load_dataset(
         raise ConfigError(f"{name!r} is not a data set{_suggestion(name)}: {_known()}")
     dataset_class: Any = DATASET_REGISTRY.get(name)
     options = dataset_options(cfg, name)
+    folder = dataset_root() if root is None else str(root)
     if issubclass(dataset_class, CheckedDataset):
         options["strict"] = strict
     try:
-        return dataset_class(root=dataset_root(), combineall=combineall, **options)
+        return dataset_class(root=folder, combineall=combineall, **options)
     except DatasetError:
         raise
     except RuntimeError as error:  # how fast-reid's own sets report a missing folder
         raise DatasetError(
             f"{name}: {error}. Data sets are looked for in the folder that the environment variable "
-            f"FASTREID_DATASETS sets (default: datasets/), now {dataset_root()!r}"
+            f"FASTREID_DATASETS sets (default: datasets/), now {folder!r}"
         ) from error
 
 

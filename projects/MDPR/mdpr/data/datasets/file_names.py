@@ -32,7 +32,7 @@ class FileNames:
         """
         match = self.pattern.match(name)
         if match is None:
-            raise ValueError(f"it does not match {self.pattern.pattern!r}")
+            raise ValueError(f"it does not match {self.pattern.pattern}")
         identity = int(match.group(1))
         if self.max_identity is not None and identity > self.max_identity:
             raise ValueError(f"identity {identity} is more than {self.max_identity}")
