@@ -151,6 +151,7 @@ def test_a_name_that_does_not_parse(name, tmp_path):
         ("Market1501", "0001_c7s1_000001_00.jpg", "camera 7 is not between 1 and 6"),
         ("Market1501", "1502_c1s1_000001_00.jpg", "identity 1502 is more than 1501"),
         ("DukeMTMC", "0001_c9_f0000001.jpg", "camera 9 is not between 1 and 8"),
+        ("DukeMTMC", "0001_c10_f0000001.jpg", "camera 10 is not between 1 and 8"),
         ("CUHK03NP", "0001_c3_1.png", "camera 3 is not between 1 and 2"),
     ],
 )

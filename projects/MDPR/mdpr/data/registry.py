@@ -56,9 +56,10 @@ def load_dataset(
         options["strict"] = strict
     try:
         return dataset_class(root=folder, combineall=combineall, **options)
-    except DatasetError:
-        raise
-    except RuntimeError as error:  # how fast-reid's own sets report a missing folder
+    except RuntimeError as error:
+        if type(error) is not RuntimeError:
+            raise
+        # This is how fast-reid's own sets report a missing folder.
         raise DatasetError(
             f"{name}: {error}. Data sets are looked for in the folder that the environment variable "
             f"FASTREID_DATASETS sets (default: datasets/), now {folder!r}"

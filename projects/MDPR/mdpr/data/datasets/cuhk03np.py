@@ -40,7 +40,7 @@ class CUHK03NP(FolderDataset):
         "Get CUHK03-NP from https://github.com/zhunzhong07/person-re-ranking and unpack it there"
     )
     file_names = FileNames(
-        pattern=re.compile(r"(-1|\d+)_c(\d)"), example="0001_c1_1.png", cameras=2
+        pattern=re.compile(r"(-1|\d+)_c(\d+)"), example="0001_c1_1.png", cameras=2
     )
     suffixes = (".png", ".jpg")
     counts: ClassVar[dict[str, dict[str, int]]] = {

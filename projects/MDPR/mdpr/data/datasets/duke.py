@@ -32,7 +32,7 @@ class DukeMTMC(FolderDataset, FastReIDDukeMTMC):
         "have withdrawn the original download"
     )
     file_names = FileNames(
-        pattern=re.compile(r"(-1|\d+)_c(\d)"), example="0001_c2_f0046182.jpg", cameras=8
+        pattern=re.compile(r"(-1|\d+)_c(\d+)"), example="0001_c2_f0046182.jpg", cameras=8
     )
 
     @property

@@ -40,7 +40,7 @@ class Market1501(FolderDataset, FastReIDMarket1501):
         "Get it from http://www.liangzheng.org/Project/project_reid.html and unpack it there"
     )
     file_names = FileNames(
-        pattern=re.compile(r"(-1|\d+)_c(\d)"),
+        pattern=re.compile(r"(-1|\d+)_c(\d+)"),
         example="0002_c1s1_000451_03.jpg",
         max_identity=1501,
         cameras=6,
