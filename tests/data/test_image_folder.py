@@ -1,6 +1,7 @@
 """Any data: from folders and from CSV files."""
 
 import logging
+from pathlib import Path
 
 import pytest
 from mdpr.data.datasets import ImageFolderReID
@@ -76,6 +77,14 @@ def test_an_image_in_the_wrong_place(place, tmp_path):
         load("ImageFolderReID", tmp_path, *PATH)
     assert str(path) in str(error.value)
     assert "train/PERSON/CAMERA/IMAGE, or train/PERSON/IMAGE" in str(error.value)
+
+
+def test_linked_folders_are_followed(tmp_path):
+    folder = make_image_folder(tmp_path)
+    for place in ("gallery", "train/person1"):
+        (folder / place).rename(tmp_path / Path(place).name)
+        (folder / place).symlink_to(tmp_path / Path(place).name)
+    assert counts(load("ImageFolderReID", tmp_path, *PATH)) == TINY.counts
 
 
 def test_training_images_only(tmp_path):

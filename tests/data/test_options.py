@@ -51,7 +51,7 @@ def test_a_bad_value_is_named_with_what_is_allowed(name, key, value, allowed):
     assert allowed in str(error.value)
 
 
-def test_every_key_is_read():
+def test_no_other_keys_are_added():
     def leaves(node, prefix=""):
         for key, value in node.items():
             if isinstance(value, dict):

@@ -1,6 +1,7 @@
 """Where `ImageFolderReID` finds its images: a CSV file, or folders per split, person and camera."""
 
 import csv
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,8 +76,7 @@ def _image_of_row(csv_path: Path, line: int, row: dict[str, str | None]) -> Labe
 def images_from_folders(folder: Path) -> Iterator[LabelledImage | BadRow]:
     """Images at ``<split>/<person>/<camera>/<image>`` or ``<split>/<person>/<image>``, sorted by path."""
     for split in SPLITS:
-        paths = (path for path in (folder / split).rglob("*") if _is_image(path))
-        for path in sorted(paths):
+        for path in sorted(_image_files(folder / split)):
             *folders, _ = path.relative_to(folder / split).parts
             if not 1 <= len(folders) <= 2:
                 yield BadRow(
@@ -89,5 +89,9 @@ def images_from_folders(folder: Path) -> Iterator[LabelledImage | BadRow]:
             yield LabelledImage(path, person, camera, split)
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+def _image_files(folder: Path) -> Iterator[Path]:
+    # os.walk follows linked folders, which Path.rglob does not do alike on all Python versions.
+    for parent, _, names in os.walk(folder, followlinks=True):
+        for path in (Path(parent, name) for name in names if not name.startswith(".")):
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                yield path
