@@ -1,0 +1,27 @@
+"""Evaluation: exact ranking metrics, k-reciprocal re-ranking and query expansion, in blocks."""
+
+from .distances import DistanceSource, FeatureDistances, MatrixDistances
+from .evaluator import ReidEvaluator
+from .labels import RetrievalLabels
+from .query_expansion import QueryExpansionOptions, expand_features
+from .ranking import RankingOptions, RankingResult, rank, rank_distances, rank_features
+from .rerank import RerankedDistances, RerankOptions
+from .roc import tpr_at_fpr
+
+__all__ = [
+    "DistanceSource",
+    "FeatureDistances",
+    "MatrixDistances",
+    "QueryExpansionOptions",
+    "RankingOptions",
+    "RankingResult",
+    "ReidEvaluator",
+    "RerankOptions",
+    "RerankedDistances",
+    "RetrievalLabels",
+    "expand_features",
+    "rank",
+    "rank_distances",
+    "rank_features",
+    "tpr_at_fpr",
+]
