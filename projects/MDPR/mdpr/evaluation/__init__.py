@@ -7,6 +7,12 @@ from .query_expansion import QueryExpansionOptions, expand_features
 from .ranking import RankingOptions, RankingResult, rank, rank_distances, rank_features
 from .rerank import RerankedDistances, RerankOptions
 from .roc import tpr_at_fpr
+from .saved_features import (
+    SavedFeatures,
+    load_features,
+    save_features,
+    score_saved_features,
+)
 
 __all__ = [
     "DistanceSource",
@@ -19,9 +25,13 @@ __all__ = [
     "RerankOptions",
     "RerankedDistances",
     "RetrievalLabels",
+    "SavedFeatures",
     "expand_features",
+    "load_features",
     "rank",
     "rank_distances",
     "rank_features",
+    "save_features",
+    "score_saved_features",
     "tpr_at_fpr",
 ]

@@ -134,10 +134,7 @@ class ReidEvaluator(FastReidEvaluator):
         self, source: DistanceSource, labels: RetrievalLabels, setting: str
     ) -> OrderedDict[str, float]:
         start = time.perf_counter()
-        ranking = rank(source, labels)
-        results = OrderedDict((f"Rank-{r}", 100 * ranking.rank(r)) for r in (1, 5, 10))
-        results["mAP"] = 100 * ranking.mean_average_precision
-        results["mINP"] = 100 * ranking.mean_inverse_negative_penalty
+        results = OrderedDict(rank(source, labels).percentages())
         results["metric"] = (results["mAP"] + results["Rank-1"]) / 2
         if self.cfg.TEST.ROC.ENABLED:
             for fpr, tpr in tpr_at_fpr(source, labels).items():

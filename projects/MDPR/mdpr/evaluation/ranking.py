@@ -79,6 +79,13 @@ class RankingResult:
             raise ValueError(f"CMC ranks start at 1, got {r}")
         return float(self.cmc[min(r, len(self.cmc)) - 1])
 
+    def percentages(self) -> dict[str, float]:
+        """Give "Rank-1", "Rank-5", "Rank-10", "mAP" and "mINP" in percent."""
+        scores = {f"Rank-{r}": 100 * self.rank(r) for r in (1, 5, 10)}
+        scores["mAP"] = 100 * self.mean_average_precision
+        scores["mINP"] = 100 * self.mean_inverse_negative_penalty
+        return scores
+
 
 @dataclass(frozen=True)
 class RankingOptions:
