@@ -12,7 +12,8 @@ _WIDTHS = 10
 """Length of the panorama in image widths: two images of a camera seldom share their crop."""
 _HEIGHTS = 1.3
 """Height of the panorama in image heights, room for vertical shifts and zoom."""
-_OVERSAMPLING = 2
+_IMAGE_HEIGHT = 256
+"""Pixels of the panorama that a full image height covers, whatever the size of the images."""
 
 Rgb = tuple[int, int, int]
 Box = tuple[float, float, float, float]
@@ -34,8 +35,8 @@ def window(spec: SynthPersonsSpec, camera: int, rng: np.random.Generator) -> NDA
 def _panorama(spec: SynthPersonsSpec, camera: int) -> Image.Image:
     """Draw the surroundings of a camera."""
     rng = stream(spec.seed, Stream.SCENERY, camera)
-    width = spec.width * _WIDTHS * _OVERSAMPLING
-    height = int(spec.height * _HEIGHTS * _OVERSAMPLING)
+    width = round(_WIDTHS * _IMAGE_HEIGHT * spec.width / spec.height)
+    height = round(_HEIGHTS * _IMAGE_HEIGHT)
     image = Image.new("RGB", (width, height))
     draw = ImageDraw.Draw(image)
     horizon = height * rng.uniform(0.55, 0.72)
@@ -46,9 +47,8 @@ def _panorama(spec: SynthPersonsSpec, camera: int) -> Image.Image:
         _draw_floor(draw, (left, horizon, right, height), rng)
         left = right
     _draw_things(draw, width, horizon, rng)
-    small = image.filter(ImageFilter.GaussianBlur(0.6)).reduce(_OVERSAMPLING)
-    pixels = np.asarray(small, np.float32)
-    grain = rng.normal(0, 5, size=(*pixels.shape[:2], 1))
+    pixels = np.asarray(image.filter(ImageFilter.GaussianBlur(0.6)), np.float32)
+    grain = rng.normal(0, 9, size=(*pixels.shape[:2], 1))
     textured = (pixels + grain).clip(0, 255).astype(np.uint8)
     return Image.fromarray(textured)
 

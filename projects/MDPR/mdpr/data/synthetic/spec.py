@@ -82,7 +82,7 @@ class SynthPersonsSpec:
     stretch: float = 1.2
     supersampling: int = 2
     group_size: int = 2
-    look_alike_fraction: float = 0.4
+    look_alike_fraction: float = 0.2
     cast_strength: float = 0.12
     gamma_range: tuple[float, float] = (0.85, 1.2)
     contrast_range: tuple[float, float] = (0.85, 1.1)
