@@ -12,6 +12,7 @@ from fastreid.data.common import CommDataset
 from fastreid.data.transforms import build_transforms
 from fastreid.data.transforms.functional import to_tensor as fastreids_to_tensor
 from fastreid.evaluation import ReidEvaluator
+from fastreid.evaluation.rank import evaluate_rank
 from fastreid.modeling.meta_arch import build_model
 from mdpr.compat.image_to_tensor import image_to_tensor
 from PIL import Image
@@ -77,3 +78,15 @@ def test_tensors_of_images_are_fastreids(mode):
 def test_loading_an_image_warns_of_nothing(images, recwarn):
     CommDataset(images, build_transforms(tiny_config(), is_train=False))[0]
     assert [str(w.message) for w in recwarn] == []
+
+
+def test_cuhk03_protocol_returns_three_values():
+    """Two gallery images of each of two people; every query's match is nearest."""
+    distances = np.array([[0.1, 0.2, 0.8, 0.9], [0.7, 0.6, 0.1, 0.2]])
+    people, cameras = np.array([1, 1, 2, 2]), np.array([1, 1, 1, 1])
+    cmc, precisions, penalties = evaluate_rank(
+        distances, np.array([1, 2]), people, np.array([0, 0]), cameras, use_metric_cuhk03=True
+    )
+    assert cmc.tolist() == [1, 1, 1, 1]
+    assert list(precisions) == [1, 1]
+    assert list(penalties) == [1, 1]

@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
+from mdpr.data.synthetic import generate
 from mdpr.data.synthetic.appearance import Appearance, appearance_of
 from mdpr.data.synthetic.generate import draw_samples, write_set
+from mdpr.data.synthetic.layout import plan
 from mdpr.data.synthetic.photo import Shot, Subject, take
 from mdpr.data.synthetic.preview import contact_sheet
 from mdpr.data.synthetic.spec import SynthPersonsSpec
@@ -49,6 +52,22 @@ def test_files_do_not_depend_on_the_number_of_workers(tmp_path) -> None:
         contents.append({p.relative_to(folder): p.read_bytes() for p in folder.rglob("*.jpg")})
     assert contents[0] == contents[1]
     assert contents[0]
+
+
+def test_drawing_goes_on_alone_when_the_workers_die(tmp_path, monkeypatch) -> None:
+    def die(*arguments: object) -> None:
+        raise BrokenProcessPool
+
+    spec = replace(SPEC, height=16, width=8)
+    monkeypatch.setattr(generate, "_write_in_parallel", die)
+    write_set(tmp_path, spec, workers=2)
+    assert len(list(tmp_path.rglob("*.jpg"))) == len(plan(spec))
+
+
+def test_a_set_is_not_drawn_by_nobody(tmp_path) -> None:
+    with pytest.raises(ValueError, match="workers is 0"):
+        write_set(tmp_path, SPEC, workers=0)
+    assert not list(tmp_path.iterdir())
 
 
 def test_size_type_and_range() -> None:
@@ -96,7 +115,9 @@ def test_look_alikes_differ_from_the_first_of_their_group_in_one_detail() -> Non
 
 def test_no_two_people_of_the_default_set_look_the_same() -> None:
     spec = SynthPersonsSpec()
-    people = [appearance_of(spec, i + 1) for i in range(spec.train_identities + 72)]
+    people = [
+        appearance_of(spec, i + 1) for i in range(spec.train_identities + spec.test_identities)
+    ]
     assert len(set(people)) == len(people)
 
 

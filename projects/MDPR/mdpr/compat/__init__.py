@@ -20,6 +20,7 @@ def install() -> None:
 
     # These import fast-reid themselves, which works only from here on.
     from mdpr.compat import (  # noqa: PLC0415
+        cuhk03_protocol,
         data_loading,
         image_to_tensor,
         optimizer,
@@ -30,9 +31,11 @@ def install() -> None:
 
     for patch in (
         optimizer,
+        cuhk03_protocol,
         data_loading,
         image_to_tensor,
         rank_compilation,
+        cuhk03_protocol,
         pixel_normalization,
         pretrained_backbone,
     ):

@@ -15,7 +15,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_MODULES_WITH_REMOVED_NAMES = ("fastreid.data.build", "fastreid.evaluation.testing")
+_MODULES = (
+    "fastreid.data.build",
+    "fastreid.evaluation.testing",
+    # These two only warn that fast-reid's Cython ranking is not built; mdpr.evaluation ranks.
+    "fastreid.evaluation.rank",
+    "fastreid.evaluation.roc",
+)
 
 
 @contextmanager
@@ -50,7 +56,6 @@ def import_fastreid() -> None:
             "`pip install --no-deps fastreid==1.4.0` after `pip install -r requirements.txt`"
         )
     with removed_names_lent(), warnings.catch_warnings():
-        # It recommends its Cython ranking, which is not needed: mdpr.evaluation ranks.
         warnings.filterwarnings("ignore", message="Cython (rank|roc) evaluation")
-        for name in _MODULES_WITH_REMOVED_NAMES:
+        for name in _MODULES:
             importlib.import_module(name)

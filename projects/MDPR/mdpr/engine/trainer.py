@@ -9,7 +9,7 @@ from fastreid.config import CfgNode
 from fastreid.engine import DefaultTrainer
 from fastreid.engine.hooks import HookBase
 from fastreid.engine.train_loop import AMPTrainer, SimpleTrainer, TrainerBase
-from fastreid.evaluation import ReidEvaluator, inference_on_dataset, print_csv_format
+from fastreid.evaluation import inference_on_dataset, print_csv_format
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils import comm
 from fastreid.utils.events import EventWriter, JSONWriter, TensorboardXWriter
@@ -21,6 +21,7 @@ from mdpr.checkpoint.checkpointer import SafeCheckpointer
 from mdpr.data.loader import build_test_loader, build_train_loader
 from mdpr.engine.progress import ProgressReporter
 from mdpr.engine.results import write_results
+from mdpr.evaluation import ReidEvaluator
 
 __all__ = ["Trainer"]
 
@@ -148,8 +149,7 @@ class Trainer(DefaultTrainer):
             if not comm.is_main_process():
                 continue
             results[name] = metrics
-            by_setting = getattr(evaluator, "results_by_setting", {"": metrics})
-            for setting, values in by_setting.items():
+            for setting, values in evaluator.results_by_setting.items():
                 reported[name + setting] = dict(values)
                 print_csv_format(OrderedDict([*values.items(), ("dataset", name + setting)]))
         if reported:

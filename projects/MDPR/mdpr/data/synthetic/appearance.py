@@ -125,7 +125,7 @@ def _random_lower(rng: np.random.Generator) -> Lower:
 def _contrasting(rng: np.random.Generator, colour: str) -> str:
     """Pick a colour far enough from `colour` to make a pattern visible at 128 pixels."""
     ours = np.array(CLOTH[colour])
-    far = tuple(name for name, rgb in CLOTH.items() if np.abs(ours - rgb).sum() > 0.75)
+    far = tuple(name for name, rgb in CLOTH.items() if np.abs(ours - rgb).sum() > 0.9)
     return _pick(rng, far)
 
 

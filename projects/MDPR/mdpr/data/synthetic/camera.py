@@ -70,7 +70,7 @@ def random_view(spec: SynthPersonsSpec, camera: Camera, rng: np.random.Generator
     yaw = camera.yaw + np.deg2rad(spec.yaw_jitter) * rng.normal()
     if rng.random() < spec.turn_around:
         yaw += np.pi
-    height, width = spec.height * spec.supersampling, spec.width * spec.supersampling
+    height, width = spec.canvas_size
     scale = height * rng.uniform(*spec.scale_range) / 1.72
     sideways, upwards = rng.uniform(-spec.shift, spec.shift, size=2)
     return View(

@@ -98,7 +98,7 @@ def _draw_leg(canvas: Canvas, person: Appearance, leg: Limb) -> None:
     calf = [(0.0, knee, knee), (0.35, 1.03 * knee, 1.03 * knee), (1.0, ankle, ankle)]
     canvas.tube((leg.middle, leg.end), calf, below)
     heel = leg.end + 0.25 * (leg.end - leg.tip) - offset(0, 0.008 * tall, 0)
-    shoe = [(0, 0.026 * tall, 0.026 * tall), (1, 0.022 * tall, 0.022 * tall)]
+    shoe = [(0, 0.031 * tall, 0.031 * tall), (1, 0.027 * tall, 0.027 * tall)]
     canvas.tube(
         (heel, leg.tip - offset(0, 0.004 * tall, 0)), shoe, textures.plain(CLOTH[person.shoes])
     )

@@ -23,7 +23,7 @@ def random_occluder(
         view: How the hidden person is seen; somebody else walks about as they do.
         rng: Decides on the thing and its place.
     """
-    width, height = spec.width * spec.supersampling, spec.height * spec.supersampling
+    height, width = spec.canvas_size
     if rng.random() < 0.35:
         return _somebody_else(width, height, view, rng)
     image = Image.new("RGBA", (width, height))

@@ -60,7 +60,7 @@ def take(spec: SynthPersonsSpec, shot: Shot) -> NDArray[np.uint8]:
         if shot.subject is Subject.FRAGMENT:
             view = _badly_boxed(spec, view, rng)
         scene = _with_shadow(spec, scene, view)
-        canvas = Canvas(spec.height * spec.supersampling, spec.width * spec.supersampling, view)
+        canvas = Canvas(*spec.canvas_size, view)
         draw_person(canvas, appearance_of(spec, shot.identity), random_pose(rng))
         scene = _over(spec, canvas.finish(), scene)
         if rng.random() < spec.occlusion_probability:
@@ -77,7 +77,7 @@ def jpeg_quality(spec: SynthPersonsSpec, shot: Shot) -> int:
 
 def _badly_boxed(spec: SynthPersonsSpec, view: View, rng: np.random.Generator) -> View:
     """Move the box so far that half of the person or less is inside."""
-    width, height = spec.width * spec.supersampling, spec.height * spec.supersampling
+    height, width = spec.canvas_size
     side = 1 if rng.random() < 0.5 else -1
     x, y = view.foot
     if rng.random() < 0.5:
@@ -89,8 +89,9 @@ def _badly_boxed(spec: SynthPersonsSpec, view: View, rng: np.random.Generator) -
 
 def _with_shadow(spec: SynthPersonsSpec, scene: Scene, view: View) -> Scene:
     """Darken the ground about the feet."""
-    x, y = (value / spec.supersampling for value in view.foot)
-    wide = 0.38 * view.pixels_per_metre / spec.supersampling
+    height, width = spec.canvas_size
+    x, y = view.foot[0] * spec.width / width, view.foot[1] * spec.height / height
+    wide = 0.38 * view.pixels_per_metre * spec.width / width
     rows = np.arange(spec.height, dtype=np.float32)[:, None]
     columns = np.arange(spec.width, dtype=np.float32)[None, :]
     distance = ((columns - x) / wide) ** 2 + ((rows - y) / (0.3 * wide)) ** 2
@@ -100,8 +101,9 @@ def _with_shadow(spec: SynthPersonsSpec, scene: Scene, view: View) -> Scene:
 def _over(spec: SynthPersonsSpec, rgba: NDArray[np.uint8], scene: Scene) -> Scene:
     """Average supersampled RGBA down to (H, W, 4) and lay it over `scene` (H, W, 3)."""
     # Pixels are black where alpha is 0, so the average is already multiplied by alpha.
-    small = np.asarray(Image.fromarray(rgba).convert("RGBa").reduce(spec.supersampling))
-    layer = small.astype(np.float32) / 255
+    large = Image.fromarray(rgba).convert("RGBa")
+    small = large.resize((spec.width, spec.height), Image.Resampling.BOX)
+    layer = np.asarray(small).astype(np.float32) / 255
     return layer[..., :3] + (np.float32(1) - layer[..., 3:]) * scene
 
 

@@ -12,7 +12,8 @@ _WIDTHS = 10
 """Length of the panorama in image widths: two images of a camera seldom share their crop."""
 _HEIGHTS = 1.3
 """Height of the panorama in image heights, room for vertical shifts and zoom."""
-_OVERSAMPLING = 2
+_IMAGE_HEIGHT = 256
+"""Pixels of the panorama that a full image height covers, whatever the size of the images."""
 
 Rgb = tuple[int, int, int]
 Box = tuple[float, float, float, float]
@@ -34,17 +35,20 @@ def window(spec: SynthPersonsSpec, camera: int, rng: np.random.Generator) -> NDA
 def _panorama(spec: SynthPersonsSpec, camera: int) -> Image.Image:
     """Draw the surroundings of a camera."""
     rng = stream(spec.seed, Stream.SCENERY, camera)
-    width = spec.width * _WIDTHS * _OVERSAMPLING
-    height = int(spec.height * _HEIGHTS * _OVERSAMPLING)
+    width = round(_WIDTHS * _IMAGE_HEIGHT * spec.width / spec.height)
+    height = round(_HEIGHTS * _IMAGE_HEIGHT)
     image = Image.new("RGB", (width, height))
     draw = ImageDraw.Draw(image)
     horizon = height * rng.uniform(0.55, 0.72)
-    _draw_wall(draw, (0, 0, width, horizon), rng)
-    _draw_floor(draw, (0, horizon, width, height), rng)
+    left = 0.0
+    while left < width:
+        right = left + horizon * rng.uniform(0.9, 2.2)
+        _draw_wall(draw, (left, 0, right, horizon), rng)
+        _draw_floor(draw, (left, horizon, right, height), rng)
+        left = right
     _draw_things(draw, width, horizon, rng)
-    small = image.filter(ImageFilter.GaussianBlur(0.6)).reduce(_OVERSAMPLING)
-    pixels = np.asarray(small, np.float32)
-    grain = rng.normal(0, 5, size=(*pixels.shape[:2], 1))
+    pixels = np.asarray(image.filter(ImageFilter.GaussianBlur(0.6)), np.float32)
+    grain = rng.normal(0, 9, size=(*pixels.shape[:2], 1))
     textured = (pixels + grain).clip(0, 255).astype(np.uint8)
     return Image.fromarray(textured)
 
@@ -62,27 +66,24 @@ def _shade(colour: Rgb, factor: float) -> Rgb:
 
 
 def _draw_wall(draw: ImageDraw.ImageDraw, box: Box, rng: np.random.Generator) -> None:
-    """Draw stretches of bricks, panels, boards or plaster, each of its own colour."""
+    """Draw bricks, panels, boards or plaster with a painted base."""
     left, top, right, bottom = box
     height = bottom - top
-    while left < right:
-        end = left + height * rng.uniform(0.9, 2.2)
-        colour = _colour(rng, 90, 215, 38)
-        draw.rectangle((left, top, end, bottom), fill=colour)
-        joint = _shade(colour, rng.uniform(0.75, 0.9))
-        style = rng.integers(4)
-        if style == 0:
-            _draw_bricks(draw, (left, top, end, bottom), colour, rng)
-        elif style == 1:
-            for x in np.arange(left, end, height * 0.35):
-                draw.line((x, top, x, bottom), fill=joint, width=3)
-            draw.line((left, top + 0.4 * height, end, top + 0.4 * height), fill=joint, width=3)
-        elif style == 2:
-            for y in np.arange(top, bottom, height * 0.07):
-                draw.line((left, y, end, y), fill=joint, width=2)
-        else:
-            draw.rectangle((left, top + 0.66 * height, end, bottom), fill=_colour(rng, 60, 200, 45))
-        left = end
+    colour = _colour(rng, 90, 215, 24)
+    draw.rectangle(box, fill=colour)
+    joint = _shade(colour, rng.uniform(0.75, 0.9))
+    style = rng.integers(4)
+    if style == 0:
+        _draw_bricks(draw, box, colour, rng)
+    elif style == 1:
+        for x in np.arange(left, right, height * 0.35):
+            draw.line((x, top, x, bottom), fill=joint, width=3)
+        draw.line((left, top + 0.4 * height, right, top + 0.4 * height), fill=joint, width=3)
+    elif style == 2:
+        for y in np.arange(top, bottom, height * 0.07):
+            draw.line((left, y, right, y), fill=joint, width=2)
+    else:
+        draw.rectangle((left, top + 0.66 * height, right, bottom), fill=_colour(rng, 60, 200, 45))
 
 
 def _draw_bricks(
@@ -111,8 +112,9 @@ def _draw_floor(draw: ImageDraw.ImageDraw, box: Box, rng: np.random.Generator) -
             y = top + share * (bottom - top)
             draw.line((left, y, right, y), fill=joint, width=2)
         slant = rng.uniform(-1.2, 1.2)
-        for x in np.arange(left - 400, right + 400, (bottom - top) * 0.6):
-            draw.line((x, top, x + slant * (bottom - top), bottom), fill=joint, width=2)
+        slide = slant * (bottom - top)
+        for x in np.arange(left + max(0, -slide), right - max(0, slide), (bottom - top) * 0.6):
+            draw.line((x, top, x + slide, bottom), fill=joint, width=2)
     else:
         kerb = top + 0.25 * (bottom - top)
         draw.rectangle((left, kerb, right, kerb + 8), fill=_shade(colour, 1.25))

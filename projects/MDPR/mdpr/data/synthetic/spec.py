@@ -48,6 +48,8 @@ class SynthPersonsSpec:
         junk: Gallery images with a bad box around a test person (identity -1).
         height: Image height in pixels.
         width: Image width in pixels.
+        stretch: How much wider people look than they are: tight boxes are narrower than the
+            images, and resizing widens them.
         supersampling: The person is drawn this many times larger, then averaged down.
         group_size: Identities in one group; groups never straddle the two splits when it
             divides both identity counts.
@@ -77,20 +79,21 @@ class SynthPersonsSpec:
     junk: int = 60
     height: int = 128
     width: int = 64
+    stretch: float = 1.2
     supersampling: int = 2
-    group_size: int = 4
-    look_alike_fraction: float = 0.5
-    cast_strength: float = 0.30
-    gamma_range: tuple[float, float] = (0.75, 1.4)
-    contrast_range: tuple[float, float] = (0.8, 1.15)
-    light_jitter: float = 0.05
+    group_size: int = 2
+    look_alike_fraction: float = 0.2
+    cast_strength: float = 0.12
+    gamma_range: tuple[float, float] = (0.85, 1.2)
+    contrast_range: tuple[float, float] = (0.85, 1.1)
+    light_jitter: float = 0.04
     yaw_jitter: float = 22.0
     turn_around: float = 0.3
-    scale_range: tuple[float, float] = (0.80, 0.94)
-    shift: float = 0.05
-    blur_range: tuple[float, float] = (0.0, 0.9)
-    noise_range: tuple[float, float] = (1.0, 6.0)
-    occlusion_probability: float = 0.3
+    scale_range: tuple[float, float] = (0.84, 0.94)
+    shift: float = 0.04
+    blur_range: tuple[float, float] = (0.0, 0.6)
+    noise_range: tuple[float, float] = (1.0, 4.0)
+    occlusion_probability: float = 0.25
     jpeg_quality_range: tuple[int, int] = (82, 95)
 
     def __post_init__(self) -> None:
@@ -104,6 +107,7 @@ class SynthPersonsSpec:
             self._require(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
         for name in ("yaw_jitter", "shift", "light_jitter"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
+        self._require("stretch", self.stretch > 0, "above 0")
         self._require("cast_strength", 0 <= self.cast_strength < 1, "from 0 to below 1")
         self._require("junk", self.junk == 0 or self.test_identities > 0, "0 without test people")
         self._require("query_cameras", self.query_cameras <= self.cameras, "at most `cameras`")
@@ -113,6 +117,12 @@ class SynthPersonsSpec:
         for name in ("blur_range", "noise_range", "jpeg_quality_range"):
             low, high = getattr(self, name)
             self._require(name, 0 <= low <= high, "(low, high) with 0 <= low <= high")
+
+    @property
+    def canvas_size(self) -> tuple[int, int]:
+        """Height and width of the supersampled canvas, before it is stretched."""
+        width = round(self.width * self.supersampling / self.stretch)
+        return self.height * self.supersampling, max(width, 1)
 
     def _require(self, name: str, valid: bool, allowed: str) -> None:
         if not valid:

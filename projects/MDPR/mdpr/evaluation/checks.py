@@ -1,0 +1,102 @@
+"""Checks on what comes into an evaluation: a wrong input is named, never scored."""
+
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+METRICS: Final = ("cosine", "euclidean")
+_ROWS_NAMED: Final = 5
+_ROWS_PER_CHECK: Final = 4096
+
+
+def check_metric(metric: str) -> None:
+    """Raise ValueError unless ``metric`` is one of ``METRICS``."""
+    if metric not in METRICS:
+        raise ValueError(f"unknown metric {metric!r}: choose one of {', '.join(METRICS)}")
+
+
+def as_feature_matrix(
+    features: torch.Tensor | NDArray[np.floating], name: str
+) -> NDArray[np.float32]:
+    """Bring features to one form: (N, D) float32, contiguous, on the CPU, all finite.
+
+    Args:
+        features: (N, D) floating-point tensor (any device) or array.
+        name: what the features are, for the messages ("query features").
+
+    Returns:
+        (N, D) float32 array; shares memory with the input where nothing had to change.
+
+    Raises:
+        TypeError: the values are not floating point.
+        ValueError: not two-dimensional, no row, no column, or not finite (rows named, counted).
+    """
+    if isinstance(features, torch.Tensor):
+        features = (
+            features.detach().to("cpu", torch.float32).numpy()
+            if (features.is_floating_point())
+            else features.detach().cpu().numpy()
+        )
+    array = np.asarray(features)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise TypeError(f"{name}: floating-point values are needed, got dtype {array.dtype}")
+    if array.ndim != 2:
+        raise ValueError(f"{name}: shape (N, D) is needed, got {array.shape}")
+    if array.shape[0] == 0:
+        raise ValueError(f"{name}: empty, there is no row to evaluate (shape {array.shape})")
+    if array.shape[1] == 0:
+        raise ValueError(f"{name}: rows have no values (shape {array.shape})")
+    array = np.ascontiguousarray(array, dtype=np.float32)
+    check_finite_rows(array, name)
+    return array
+
+
+def check_finite_rows(matrix: NDArray[np.floating], name: str) -> None:
+    """Raise ValueError when a row of ``matrix`` (N, M) holds NaN or infinity."""
+    bad = [
+        start + np.flatnonzero(~np.isfinite(matrix[start : start + _ROWS_PER_CHECK]).all(axis=1))
+        for start in range(0, len(matrix), _ROWS_PER_CHECK)
+    ]
+    rows = np.concatenate(bad) if bad else np.empty(0, dtype=np.int64)
+    if len(rows):
+        raise ValueError(
+            f"{name}: {len(rows)} of {len(matrix)} rows hold NaN or infinity "
+            f"({name_rows(rows)}); check the model's outputs and its input images"
+        )
+
+
+def check_nonzero_rows(norms: NDArray[np.floating], name: str) -> None:
+    """Raise ValueError when a norm in ``norms`` (N,) is zero: cosine has no meaning there."""
+    rows = np.flatnonzero(norms == 0)
+    if len(rows):
+        raise ValueError(
+            f"{name}: {len(rows)} of {len(norms)} rows have zero norm ({name_rows(rows)}), "
+            "for which cosine similarity is undefined; use the euclidean metric or check the model"
+        )
+
+
+def as_label_vector(labels: torch.Tensor | NDArray[np.integer], name: str) -> NDArray[np.int64]:
+    """Bring labels to one form: (N,) int64 on the CPU.
+
+    Raises:
+        TypeError: the values are not integers.
+        ValueError: not one-dimensional, or empty.
+    """
+    array = labels.detach().cpu().numpy() if isinstance(labels, torch.Tensor) else labels
+    array = np.asarray(array)
+    if array.ndim != 1:
+        raise ValueError(f"{name}: shape (N,) is needed, got {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name}: empty, there is nothing to evaluate")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name}: integers are needed, got dtype {array.dtype}")
+    return array.astype(np.int64, copy=False)
+
+
+def name_rows(rows: NDArray[np.integer]) -> str:
+    """Name the first few of ``rows`` for a message: "rows 3, 8, 9, ..."."""
+    shown = ", ".join(str(row) for row in rows[:_ROWS_NAMED])
+    more = ", ..." if len(rows) > _ROWS_NAMED else ""
+    return f"row{'s' if len(rows) > 1 else ''} {shown}{more}"

@@ -1,0 +1,103 @@
+"""Average query expansion, weighted by similarity (Chum et al., "Total Recall", ICCV 2007; the
+weights similarity^alpha: Radenovic et al., "Fine-tuning CNN Image Retrieval with No Human
+Annotation", TPAMI 2018).
+
+Letters: N images (queries and gallery), D feature dimension.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .checks import as_feature_matrix, name_rows
+from .grid import to_grid
+from .neighbours import nearest_neighbours
+
+logger = logging.getLogger(__name__)
+
+_ROWS_PER_BLOCK: Final = 512
+
+
+@dataclass(frozen=True)
+class QueryExpansionOptions:
+    """How to expand.
+
+    Attributes:
+        alpha: power of the cosine similarity that weights a neighbour, >= 0.
+        times: number of rounds, >= 0.
+        k: neighbours averaged, the image itself included, >= 1.
+
+    Raises:
+        ValueError: a value outside its range.
+    """
+
+    alpha: float = 3.0
+    times: int = 1
+    k: int = 5
+
+    def __post_init__(self) -> None:
+        for name, least in (("alpha", 0), ("times", 0), ("k", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(
+                    f"query expansion: {name} must be at least {least}, got {getattr(self, name)}"
+                )
+
+
+def expand_features(
+    features: torch.Tensor | NDArray[np.floating], options: QueryExpansionOptions | None = None
+) -> NDArray[np.float32]:
+    """Replace every feature by the weighted mean of its nearest neighbours.
+
+    The mean divides by the number of neighbours, not by the sum of the weights; a fractional
+    ``alpha`` takes a negative similarity as 0 (its power is not a real number).
+
+    Args:
+        features: (N, D) floating point, queries and gallery together.
+        options: alpha, rounds and neighbours.
+
+    Returns:
+        (N, D) float32.
+
+    Raises:
+        TypeError: features that are not floating point.
+        ValueError: features that are empty, of wrong shape, not finite, or zero.
+    """
+    options = options or QueryExpansionOptions()
+    expanded = as_feature_matrix(features, "features")
+    for _ in range(options.times):
+        expanded = _expand_once(expanded, options)
+    return expanded
+
+
+def _expand_once(
+    features: NDArray[np.float32], options: QueryExpansionOptions
+) -> NDArray[np.float32]:
+    unit = to_grid(features, normalise=True, name="features for query expansion")
+    neighbours = nearest_neighbours(unit, options.k)
+    expanded = np.empty_like(features)
+    unlike = []
+    for start in range(0, len(features), _ROWS_PER_BLOCK):
+        rows = slice(start, start + _ROWS_PER_BLOCK)
+        near = neighbours[rows]
+        similarity = np.einsum(
+            "nd,nkd->nk", unit.values[rows].astype(np.float64), unit.values[near]
+        )
+        if not float(options.alpha).is_integer():
+            unlike.append(start + np.flatnonzero((similarity < 0).any(axis=1)))
+            similarity = np.maximum(similarity, 0.0)
+        weights = similarity**options.alpha / near.shape[1]
+        expanded[rows] = np.einsum("nk,nkd->nd", weights, features[near])
+    if sum(map(len, unlike)):
+        bad = np.concatenate(unlike)
+        logger.warning(
+            "query expansion: %d of %d images have neighbours of negative similarity, which "
+            "get weight 0 (%s)",
+            len(bad),
+            len(features),
+            name_rows(bad),
+        )
+    return expanded

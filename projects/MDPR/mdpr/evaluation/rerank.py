@@ -1,0 +1,144 @@
+"""Distances re-ranked with k-reciprocal encoding (Zhong et al., CVPR 2017), in blocks.
+
+The re-ranked distance is (1 - lambda) * Jaccard distance of the encodings + lambda * original
+distance, as in fast-reid. The Jaccard distance is computed on the non-zeros only.
+
+Letters: Q query images, G gallery images, B queries in a block.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from .checks import as_feature_matrix, check_metric
+from .distances import FeatureDistances
+from .grid import GridFeatures, to_grid
+from .k_reciprocal import encode
+from .neighbours import nearest_neighbours
+from .ragged import ragged_ranges
+
+_ROWS_PER_BLOCK: Final = 32
+
+
+@dataclass(frozen=True)
+class RerankOptions:
+    """How to re-rank.
+
+    Attributes:
+        k1: size of the neighbourhoods, >= 1.
+        k2: neighbours averaged in local query expansion, >= 1; 1 switches it off.
+        original_weight: lambda, weight of the original distance in [0, 1].
+
+    Raises:
+        ValueError: a value outside its range.
+    """
+
+    k1: int = 20
+    k2: int = 6
+    original_weight: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("k1", "k2"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"re-ranking: {name} must be at least 1, got {getattr(self, name)}"
+                )
+        if not 0 <= self.original_weight <= 1:
+            raise ValueError(f"re-ranking: lambda must lie in [0, 1], got {self.original_weight}")
+
+
+class RerankedDistances:
+    """Re-ranked distances from queries to the gallery (a `DistanceSource`)."""
+
+    def __init__(
+        self,
+        query_features: torch.Tensor | NDArray[np.floating],
+        gallery_features: torch.Tensor | NDArray[np.floating],
+        *,
+        metric: str = "cosine",
+        options: RerankOptions | None = None,
+        device: str = "cpu",
+    ) -> None:
+        """Encode all images; the distances are made on demand.
+
+        Args:
+            query_features: (Q, D) floating point.
+            gallery_features: (G, D) floating point.
+            metric: "cosine" (features are scaled to norm 1 first) or "euclidean" (squared
+                distances, of the features as they are).
+            options: k1, k2 and lambda.
+            device: where the original distances are computed.
+
+        Raises:
+            TypeError: features that are not floating point.
+            ValueError: features that are empty, of wrong shape, not finite or zero under cosine.
+        """
+        options = options or RerankOptions()
+        check_metric(metric)
+        query, gallery = (
+            to_grid(as_feature_matrix(features, name), normalise=metric == "cosine", name=name)
+            for features, name in (
+                (query_features, "query features"),
+                (gallery_features, "gallery features"),
+            )
+        )
+        self._original = FeatureDistances(query, gallery, metric=metric, device=device)
+        self._original_weight = options.original_weight
+        images = concatenate(query, gallery)
+        neighbours = nearest_neighbours(images, options.k1)
+        encoding = encode(images, neighbours, k1=options.k1, k2=options.k2)
+        self._query_encoding = encoding[: len(query)]
+        # By column: which gallery images have weight on an image.
+        self._inverted_gallery = encoding[len(query) :].tocsc()
+
+    @property
+    def num_query(self) -> int:
+        """Number of query images Q."""
+        return self._original.num_query
+
+    @property
+    def num_gallery(self) -> int:
+        """Number of gallery images G."""
+        return self._original.num_gallery
+
+    def rows(self, start: int, stop: int) -> torch.Tensor:
+        """Compute rows ``start`` .. ``stop - 1``, (stop - start, G) float64."""
+        block = self._original.rows(start, stop).mul_(self._original_weight)
+        for first in range(start, stop, _ROWS_PER_BLOCK):
+            last = min(first + _ROWS_PER_BLOCK, stop)
+            jaccard = self._jaccard_distance(first, last)
+            jaccard *= 1 - self._original_weight
+            block[first - start : last - start] += torch.from_numpy(jaccard).to(block.device)
+        return block
+
+    def _jaccard_distance(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Compute Jaccard distances of queries ``start`` .. ``stop - 1`` to the gallery.
+
+        With weights that sum to 1, the union of two vectors is 2 - their intersection.
+        """
+        queries: csr_array = self._query_encoding[start:stop]
+        inverted = self._inverted_gallery
+        query_rows = np.repeat(np.arange(stop - start), np.diff(queries.indptr))
+        first = inverted.indptr[queries.indices]
+        entry, place = ragged_ranges(first, inverted.indptr[queries.indices + 1] - first)
+        cells = query_rows[entry] * self.num_gallery + inverted.indices[place]
+        overlap = np.minimum(queries.data[entry], inverted.data[place])
+        size = (stop - start) * self.num_gallery
+        shared = np.bincount(cells, weights=overlap, minlength=size)
+        shared = shared.astype(np.float64, copy=False)  # integers where there is no cell at all
+        np.minimum(shared, 1.0, out=shared)
+        np.divide(shared, 2.0 - shared, out=shared)
+        return np.subtract(1.0, shared, out=shared).reshape(stop - start, self.num_gallery)
+
+
+def concatenate(first: GridFeatures, second: GridFeatures) -> GridFeatures:
+    """Put the vectors of ``second`` behind those of ``first``."""
+    return GridFeatures(
+        np.concatenate([first.values, second.values]),
+        np.concatenate([first.scale, second.scale]),
+        np.concatenate([first.squared_norm, second.squared_norm]),
+    )

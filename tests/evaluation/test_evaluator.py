@@ -1,0 +1,199 @@
+import logging
+
+import numpy as np
+import pytest
+import torch
+from evaluation.gather_worker import Task, evaluate_shards, free_port, shards
+from evaluation.reference import euclidean_distances, random_problem, rank_by_loops
+from fastreid.config import get_cfg
+from fastreid.data.samplers import InferenceSampler
+from fastreid.evaluation import ReidEvaluator as FastReidEvaluator
+from fastreid.evaluation import print_csv_format
+from fastreid.utils import comm, compute_dist
+from mdpr.evaluation import ReidEvaluator
+from torch import multiprocessing
+
+NUM_QUERY = 20
+
+
+def config(*options):
+    cfg = get_cfg()
+    cfg.merge_from_list(["MODEL.DEVICE", "cpu", *options])
+    return cfg
+
+
+def dataset(seed=0, **sizes):
+    query, gallery, labels = random_problem(seed, **sizes)
+    return (
+        torch.from_numpy(np.concatenate([query, gallery])),
+        torch.from_numpy(np.concatenate([labels.query_person, labels.gallery_person])),
+        torch.from_numpy(np.concatenate([labels.query_camera, labels.gallery_camera])),
+    )
+
+
+def run(evaluator, data, batch_size=16):
+    evaluator.reset()
+    for features, person, camera in zip(*(part.split(batch_size) for part in data), strict=True):
+        evaluator.process({"targets": person, "camids": camera}, features)
+    return evaluator.evaluate()
+
+
+@pytest.fixture
+def fastreid_on_cpu(monkeypatch):
+    """fast-reid's evaluator with its compilation off and its re-ranking on the CPU."""
+    monkeypatch.setattr(FastReidEvaluator, "_compile_dependencies", lambda self: None)
+    dense = compute_dist.compute_jaccard_distance
+    monkeypatch.setattr(
+        compute_dist,
+        "compute_jaccard_distance",
+        lambda features, k1, k2, search_option: dense(features, k1, k2, search_option=3),
+    )
+    return FastReidEvaluator
+
+
+SETTINGS = [
+    (),
+    ("TEST.ROC.ENABLED", True),
+    ("TEST.RERANK.ENABLED", True, "TEST.RERANK.K1", 8, "TEST.RERANK.K2", 3),
+    ("TEST.AQE.ENABLED", True, "TEST.AQE.QE_TIME", 2),
+    ("TEST.RERANK.ENABLED", True, "TEST.AQE.ENABLED", True, "TEST.ROC.ENABLED", True),
+]
+
+
+@pytest.mark.parametrize("options", SETTINGS, ids=str)
+def test_equals_fastreid(options, fastreid_on_cpu):
+    cfg, data = config(*options), dataset(num_gallery=200)
+    expected = run(fastreid_on_cpu(cfg, NUM_QUERY), data)
+    result = run(ReidEvaluator(cfg, NUM_QUERY), data)
+    assert list(result) == list(expected)
+    assert dict(result) == pytest.approx(expected, abs=1e-4)
+    assert all(type(value) is float for value in result.values())
+
+
+def test_euclidean_metric():
+    query, gallery, labels = random_problem(0)
+    result = run(ReidEvaluator(config("TEST.METRIC", "euclidean"), NUM_QUERY), dataset())
+    cmc, precisions, penalties, _ = rank_by_loops(euclidean_distances(query, gallery), labels)
+    assert result["mAP"] == pytest.approx(100 * np.nanmean(precisions))
+    assert result["mINP"] == pytest.approx(100 * np.nanmean(penalties))
+    assert result["Rank-5"] == pytest.approx(100 * cmc[4])
+    assert result["metric"] == pytest.approx((result["mAP"] + result["Rank-1"]) / 2)
+
+
+def test_reranking_gives_both_results():
+    plain = ReidEvaluator(config(), NUM_QUERY)
+    reranked = ReidEvaluator(config("TEST.RERANK.ENABLED", True), NUM_QUERY)
+    plain_result, reranked_result = run(plain, dataset()), run(reranked, dataset())
+    assert plain.results_by_setting == {"": plain_result}
+    assert reranked.results_by_setting == {"": plain_result, "+rerank": reranked_result}
+    assert plain_result["mAP"] != reranked_result["mAP"]
+
+
+def test_returned_results_can_be_changed():
+    evaluator = ReidEvaluator(config(), NUM_QUERY)
+    result = run(evaluator, dataset())
+    result["dataset"] = "Market1501"
+    print_csv_format(result)
+    assert "dataset" not in evaluator.results_by_setting[""]
+
+
+def test_gallery_shorter_than_the_ranks_reported():
+    result = run(ReidEvaluator(config(), 2), dataset(num_query=2, num_gallery=4, num_people=1))
+    assert result["Rank-5"] == result["Rank-10"] == 100.0
+
+
+def test_half_precision_features_and_narrow_labels():
+    features, person, camera = dataset()
+    data = features.half().float(), person, camera
+    expected = run(ReidEvaluator(config(), NUM_QUERY), data)
+    evaluator = ReidEvaluator(config(), NUM_QUERY)
+    assert run(evaluator, (features.half(), person.int(), camera.short())) == expected
+
+
+def test_gradients_are_not_kept():
+    features, person, camera = dataset()
+    evaluator = ReidEvaluator(config(), NUM_QUERY)
+    evaluator.process({"targets": person, "camids": camera}, features.requires_grad_())
+    assert not evaluator._features[0].requires_grad
+
+
+def test_reset_forgets():
+    evaluator = ReidEvaluator(config(), NUM_QUERY)
+    assert run(evaluator, dataset(0)) == run(evaluator, dataset(0))
+
+
+# --- several processes
+
+
+def test_two_processes_give_the_same_bits(tmp_path):
+    sets = [dataset(num_gallery=81), dataset(num_gallery=80)]
+    cfg = config("TEST.RERANK.ENABLED", True, "TEST.ROC.ENABLED", True)
+    for i, data in enumerate(sets):
+        torch.save(data, tmp_path / f"{i}.pt")
+    task = Task(2, free_port(), cfg.dump(), NUM_QUERY, tmp_path)
+    multiprocessing.spawn(evaluate_shards, (task,), task.num_processes)
+    for i, data in enumerate(sets):
+        single = ReidEvaluator(cfg, NUM_QUERY)
+        result = run(single, data)
+        assert torch.load(tmp_path / f"{i}_by_0.pt") == (result, single.results_by_setting)
+        assert torch.load(tmp_path / f"{i}_by_1.pt") == ({}, {})
+    for process in range(2):
+        gathered = torch.load(tmp_path / f"gathered_by_{process}.pt")
+        assert torch.equal(gathered, torch.arange(12.0).reshape(4, 3))
+
+
+def test_shards_follow_fastreids_sampler(monkeypatch):
+    for size, num_processes in ((9, 2), (8, 2), (3, 4)):
+        for process, shard in enumerate(shards(size, num_processes)):
+            monkeypatch.setattr(comm, "get_rank", lambda rank=process: rank)
+            monkeypatch.setattr(comm, "get_world_size", lambda count=num_processes: count)
+            assert list(InferenceSampler(size)) == list(range(size)[shard])
+
+
+# --- wrong input
+
+
+def test_features_that_are_not_finite():
+    data = dataset()
+    data[0][25, 3] = torch.nan
+    with pytest.raises(ValueError, match=r"gallery features: 1 of 80 rows .* \(row 5\)"):
+        run(ReidEvaluator(config(), NUM_QUERY), data)
+
+
+def test_no_gallery():
+    with pytest.raises(ValueError, match="100 images were seen, 100 of which should be queries"):
+        run(ReidEvaluator(config(), 100), dataset())
+
+
+def test_nothing_seen():
+    with pytest.raises(ValueError, match="0 images were seen, 20 of which"):
+        ReidEvaluator(config(), NUM_QUERY).evaluate()
+
+
+def test_batch_with_a_missing_label():
+    features, person, camera = dataset()
+    with pytest.raises(ValueError, match="100 features, 99 person labels and 100 camera labels"):
+        ReidEvaluator(config(), NUM_QUERY).process(
+            {"targets": person[:-1], "camids": camera}, features
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("TEST.METRIC", "l1"), "unknown metric 'l1'"),
+        (("TEST.RERANK.ENABLED", True, "TEST.RERANK.K1", 0), "k1 must be at least 1, got 0"),
+        (("TEST.AQE.ENABLED", True, "TEST.AQE.QE_K", 0), "k must be at least 1, got 0"),
+    ],
+)
+def test_wrong_configuration(options, message):
+    with pytest.raises(ValueError, match=message):
+        run(ReidEvaluator(config(*options), NUM_QUERY), dataset())
+
+
+def test_query_without_match_is_logged(caplog):
+    features, person, camera = dataset()
+    person[3] = 99
+    with caplog.at_level(logging.WARNING):
+        run(ReidEvaluator(config(), NUM_QUERY), (features, person, camera))
+    assert "1 of 20 queries have no match" in caplog.text

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+import torch
+from evaluation.reference import neighbours_by_sorting
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mdpr.evaluation import neighbours as neighbours_module
+from mdpr.evaluation.grid import to_grid
+from mdpr.evaluation.neighbours import nearest_neighbours
+
+
+def on_grid(features, normalise=False):
+    return to_grid(np.asarray(features, dtype=np.float32), normalise=normalise, name="features")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 25), st.integers(1, 8), st.integers(2, 5))
+def test_order_with_many_ties(seed, num, k, levels):
+    features = np.random.default_rng(seed).integers(0, levels, (num, 3)).astype(np.float32)
+    expected = neighbours_by_sorting(features, k)
+    np.testing.assert_array_equal(nearest_neighbours(on_grid(features), k), expected)
+
+
+def test_order_without_ties():
+    features = np.random.default_rng(0).standard_normal((150, 40))
+    found = nearest_neighbours(on_grid(features), 20)
+    np.testing.assert_array_equal(found, neighbours_by_sorting(features, 20))
+
+
+def test_vectors_of_very_different_length():
+    random = np.random.default_rng(1)
+    features = random.standard_normal((80, 8)) * 10.0 ** random.uniform(-4, 4, (80, 1))
+    features = features.astype(np.float32).astype(np.float64)
+    found = nearest_neighbours(on_grid(features), 5)
+    assert (found[:, 0] == np.arange(80)).all()
+    # Distances to far longer vectors carry rounding, so the distances are compared, not indices.
+    distances = ((features[:, None] - features[found]) ** 2).sum(axis=2)
+    expected = ((features[:, None] - features[neighbours_by_sorting(features, 5)]) ** 2).sum(axis=2)
+    np.testing.assert_allclose(distances, expected, rtol=1e-6)
+
+
+def test_more_copies_than_neighbours():
+    features = np.repeat(np.eye(4), 10, axis=0)
+    found = nearest_neighbours(on_grid(features), 3)
+    assert found[0].tolist() == [0, 1, 2]
+    assert found[7].tolist() == [7, 0, 1]
+    assert found[39].tolist() == [39, 30, 31]
+
+
+def test_fewer_vectors_than_neighbours():
+    assert nearest_neighbours(on_grid([[0.0], [1.0], [3.0]]), 20).tolist() == [
+        [0, 1, 2],
+        [1, 0, 2],
+        [2, 1, 0],
+    ]
+    assert nearest_neighbours(on_grid([[1.0]]), 20).tolist() == [[0]]
+
+
+def test_noise_of_float32_search_does_not_show(monkeypatch):
+    # A search that is off by as much as float32 rounding gives the same neighbours.
+    random = np.random.default_rng(2)
+    features = on_grid(
+        random.standard_normal((60, 1)) + 1e-3 * random.standard_normal((60, 6)), True
+    )
+    expected = nearest_neighbours(features, 8)
+
+    def noisy_search(vectors, k):
+        squared = ((vectors[:, None].astype(np.float64) - vectors[None]) ** 2).sum(axis=2)
+        squared += random.uniform(-1e-6, 1e-6, squared.shape)
+        found = np.argsort(squared, axis=1)[:, :k]
+        return np.take_along_axis(squared, found, axis=1).astype(np.float32), found
+
+    monkeypatch.setattr(neighbours_module, "_search", noisy_search)
+    np.testing.assert_array_equal(nearest_neighbours(features, 8), expected)
+
+
+def test_a_gpu_is_used_where_faiss_sees_one(monkeypatch):
+    calls = []
+
+    def knn_gpu(resources, queries, vectors, k):
+        calls.append(k)
+        return neighbours_module.faiss.knn(queries, vectors, k)
+
+    faiss = neighbours_module.faiss
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
+    monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
+    monkeypatch.setattr(faiss, "knn_gpu", knn_gpu, raising=False)
+    features = on_grid(np.random.default_rng(0).standard_normal((30, 5)))
+    found = nearest_neighbours(features, 4)
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 0)
+    np.testing.assert_array_equal(found, nearest_neighbours(features, 4))
+    assert calls == [5]
+
+
+def test_threads_change_nothing():
+    features = on_grid(np.random.default_rng(0).standard_normal((300, 64)), True)
+    found = []
+    threads = torch.get_num_threads()
+    faiss = neighbours_module.faiss
+    for num_threads in (1, 2):
+        torch.set_num_threads(num_threads)
+        faiss.omp_set_num_threads(num_threads)
+        found.append(nearest_neighbours(features, 20))
+    torch.set_num_threads(threads)
+    faiss.omp_set_num_threads(threads)
+    np.testing.assert_array_equal(*found)
+
+
+def test_wrong_k():
+    with pytest.raises(ValueError, match="number of neighbours must be at least 1, got 0"):
+        nearest_neighbours(on_grid([[1.0]]), 0)
