@@ -1,12 +1,14 @@
-"""The config node of the method. Everything else is set in fast-reid's own nodes."""
+"""What this project adds to fast-reid's config: ``MODEL.MDPR``, and keys in fast-reid's own nodes."""
 
 from fastreid.config import CfgNode
+
+from mdpr.data.options import add_dataset_config
 
 __all__ = ["add_mdpr_config"]
 
 
 def add_mdpr_config(cfg: CfgNode) -> None:
-    """Add ``MODEL.MDPR`` with its defaults to a fast-reid config.
+    """Add ``MODEL.MDPR``, ``SEED`` and the data sets' options, with their defaults.
 
     Args:
         cfg: what ``fastreid.config.get_cfg()`` returns; changed in place.
@@ -37,3 +39,5 @@ def add_mdpr_config(cfg: CfgNode) -> None:
 
     # Seed of weights, sampling and augmentation; process r adds r.
     cfg.SEED = 0
+
+    add_dataset_config(cfg)

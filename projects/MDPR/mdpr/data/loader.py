@@ -2,19 +2,18 @@
 
 import logging
 import os
-from typing import Any
 
 from fastreid.config import CfgNode
 from fastreid.data import samplers
 from fastreid.data.build import fast_batch_collator
-from fastreid.data.common import CommDataset
 from fastreid.data.data_utils import DataLoaderX
-from fastreid.data.datasets import DATASET_REGISTRY
 from fastreid.data.transforms import build_transforms
 from fastreid.utils import comm
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 from mdpr.compat.data_loading import HostDataLoader
+from mdpr.data.registry import load_dataset
+from mdpr.data.reid_dataset import ReIDDataset
 from mdpr.errors import ConfigError
 
 __all__ = ["build_test_loader", "build_train_loader"]
@@ -45,7 +44,12 @@ def build_train_loader(cfg: CfgNode) -> DataLoader:
         if comm.is_main_process():
             dataset.show_train()
         items.extend(dataset.train)
-    train_set = CommDataset(items, build_transforms(cfg, is_train=True), relabel=True)
+    train_set = ReIDDataset(
+        items,
+        build_transforms(cfg, is_train=True),
+        relabel=True,
+        skip_broken=cfg.DATALOADER.SKIP_BROKEN_IMAGES,
+    )
     _check_batches(cfg, len(train_set), train_set.num_classes)
     sampler = _training_sampler(cfg, train_set)
     return _loader(cfg, train_set, sampler, cfg.SOLVER.IMS_PER_BATCH, drop_last=True)
@@ -60,21 +64,18 @@ def build_test_loader(cfg: CfgNode, dataset_name: str) -> tuple[DataLoader, int]
 
     Returns:
         The loader, and the number of query images.
+
+    Raises:
+        DatasetError: the set is missing or malformed.
     """
     dataset = load_dataset(dataset_name, cfg)
     if comm.is_main_process():
         dataset.show_test()
     items = dataset.query + dataset.gallery
-    test_set = CommDataset(items, build_transforms(cfg, is_train=False), relabel=False)
+    test_set = ReIDDataset(items, build_transforms(cfg, is_train=False), relabel=False)
     sampler = samplers.InferenceSampler(len(test_set))
     loader = _loader(cfg, test_set, sampler, cfg.TEST.IMS_PER_BATCH, drop_last=False)
     return loader, len(dataset.query)
-
-
-def load_dataset(name: str, cfg: CfgNode, **kwargs: Any) -> Any:
-    """Placeholder until the registry module lands."""
-    root = os.environ.get("FASTREID_DATASETS", "datasets")
-    return DATASET_REGISTRY.get(name)(root=root, **kwargs)
 
 
 def _check_batches(cfg: CfgNode, num_images: int, num_identities: int) -> None:
@@ -103,7 +104,7 @@ def _check_batches(cfg: CfgNode, num_images: int, num_identities: int) -> None:
         )
 
 
-def _training_sampler(cfg: CfgNode, train_set: CommDataset) -> Sampler[int]:
+def _training_sampler(cfg: CfgNode, train_set: ReIDDataset) -> Sampler[int]:
     name, instances = cfg.DATALOADER.SAMPLER_TRAIN, cfg.DATALOADER.NUM_INSTANCE
     per_process = cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size()
     logger.info("Using training sampler %s", name)

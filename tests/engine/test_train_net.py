@@ -1,0 +1,167 @@
+"""train_net.py as a user runs it: train, checkpoint, evaluate, resume, and say what is wrong."""
+
+import json
+import re
+
+import pytest
+import torch
+from support.miniatures import make_duke
+from support.processes import train_net
+
+DUKE = ("--config-file", "configs/Duke/mdpr_R50.yml")
+SMALL = (
+    *("MODEL.DEVICE", "cpu", "MODEL.BACKBONE.PRETRAIN", "False"),
+    *("MODEL.BACKBONE.DEPTH", "18x", "MODEL.BACKBONE.FEAT_DIM", "512"),
+    *(
+        "MODEL.MDPR.EMBEDDING_DIM",
+        "16",
+        "INPUT.SIZE_TRAIN",
+        "[64,32]",
+        "INPUT.SIZE_TEST",
+        "[64,32]",
+    ),
+    *("SOLVER.IMS_PER_BATCH", "16", "DATALOADER.NUM_INSTANCE", "4", "DATALOADER.NUM_WORKERS", "0"),
+    *("SOLVER.WARMUP_ITERS", "2", "SOLVER.CHECKPOINT_PERIOD", "1", "TEST.EVAL_PERIOD", "1"),
+)
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory):
+    root = tmp_path_factory.mktemp("datasets")
+    make_duke(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, datasets):
+    """Two epochs on a Duke-shaped miniature."""
+    folder = tmp_path_factory.mktemp("run")
+    options = (*DUKE, *SMALL, "SOLVER.MAX_EPOCH", "2", "OUTPUT_DIR", folder)
+    result = train_net(*options, FASTREID_DATASETS=str(datasets))
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder, result
+
+
+def metrics(folder):
+    return json.loads((folder / "results.json").read_text())
+
+
+def test_what_a_run_leaves(run):
+    folder, result = run
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {
+        *("log.txt", "config.yaml", "metrics.json", "results.json", "last_checkpoint"),
+        *("model_0000.pth", "model_best.pth", "model_final.pth"),
+    }
+    assert set(metrics(folder)) == {"DukeMTMC"}
+    values = metrics(folder)["DukeMTMC"]
+    assert set(values) == {"mAP", "Rank-1", "Rank-5", "Rank-10", "mINP"}
+    assert all(0 <= value <= 100 for value in values.values())
+    # The config asks for mixed precision: one line says that this machine trains without.
+    assert result.stdout.count("training in float32 on the CPU") == 1
+    # Piped: plain lines, no bar.
+    assert "epoch 2/2 step 4/4" in result.stdout
+    assert "\r" not in result.stdout
+    for word in ("loss", "lr", "images/s", "eta"):
+        assert word in result.stdout
+    assert "Warning" not in result.stderr
+
+
+def test_weights_moved(run):
+    folder, _ = run
+    first, last = (
+        torch.load(folder / name, weights_only=True)["model"]
+        for name in ("model_0000.pth", "model_final.pth")
+    )
+    still = [
+        name for name in first if name.endswith("weight") and torch.equal(first[name], last[name])
+    ]
+    assert still == []
+
+
+def test_evaluation_of_the_checkpoint_reproduces_the_run(run, datasets, tmp_path):
+    folder, _ = run
+    result = train_net(
+        *(*DUKE, "--eval-only", *SMALL, "OUTPUT_DIR", tmp_path),
+        *("MODEL.WEIGHTS", folder / "model_final.pth", "TEST.RERANK.ENABLED", "True"),
+        FASTREID_DATASETS=str(datasets),
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    again = metrics(tmp_path)
+    assert set(again) == {"DukeMTMC", "DukeMTMC+rerank"}
+    assert again["DukeMTMC"] == metrics(folder)["DukeMTMC"]
+    assert "8 classifiers left out" in result.stdout
+    assert "incompatible" not in result.stdout
+
+
+def test_resume_goes_on_and_a_new_run_keeps_the_old_one(run, datasets, tmp_path):
+    folder, _ = run
+    final = (folder / "model_final.pth").read_bytes()
+    options = (*DUKE, *SMALL, "OUTPUT_DIR", folder)
+    environment = {"FASTREID_DATASETS": str(datasets)}
+    resumed = train_net(*DUKE, "--resume", *options[2:], "SOLVER.MAX_EPOCH", "3", **environment)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert "Starting training from epoch 2" in resumed.stdout
+    assert "epoch 3/3" in resumed.stdout
+    assert "epoch 2/3" not in resumed.stdout
+
+    done = train_net(*DUKE, "--resume", *options[2:], "SOLVER.MAX_EPOCH", "3", **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All 3 epochs are done" in done.stdout
+
+    new = train_net(*options, "SOLVER.MAX_EPOCH", "1", **environment)
+    assert new.returncode == 0, new.stdout + new.stderr
+    assert "was set aside in" in new.stdout
+    (previous,) = (folder / "previous").iterdir()
+    assert (previous / "model_0000.pth").exists()
+    assert final != (previous / "model_final.pth").read_bytes()  # the resumed run's
+
+
+@pytest.mark.parametrize("architecture", ["Baseline", "MGN"])
+def test_fastreids_own_architectures_train(architecture, datasets, tmp_path):
+    result = train_net(
+        *("--config-file", "configs/Synthetic/baseline_R18.yml", *SMALL),
+        *("MODEL.META_ARCHITECTURE", architecture, "OUTPUT_DIR", tmp_path),
+        *("DATASETS.NAMES", "('DukeMTMC',)", "DATASETS.TESTS", "('DukeMTMC',)"),
+        *("SOLVER.MAX_EPOCH", "1", "MODEL.HEADS.NAME", "EmbeddingHead"),
+        # MGN is written for bottlenecks, three stripes, and heads that reduce.
+        *(
+            *("MODEL.BACKBONE.DEPTH", "50x", "MODEL.BACKBONE.FEAT_DIM", "2048"),
+            *("MODEL.HEADS.EMBEDDING_DIM", "16", "INPUT.SIZE_TRAIN", "[96,32]"),
+            *("INPUT.SIZE_TEST", "[96,32]"),
+        )
+        * (architecture == "MGN"),
+        FASTREID_DATASETS=str(datasets),
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert set(metrics(tmp_path)) == {"DukeMTMC"}
+
+
+ERRORS = {
+    "missing data set": (
+        DUKE, SMALL, r"DukeMTMC: there is no .*/nowhere/DukeMTMC-reID.*FASTREID_DATASETS"
+    ),
+    "bad switch": (DUKE, (*SMALL, "MODEL.MDPR.NUM_PARTS", "7"), "MODEL.MDPR.NUM_PARTS is 7"),
+    "no weights": (
+        (*DUKE, "--eval-only"), (*SMALL, "OUTPUT_DIR", "/nowhere"), "--eval-only needs weights"
+    ),
+    "weights not there": (
+        (*DUKE, "--eval-only"), (*SMALL, "MODEL.WEIGHTS", "none.pth"), "no checkpoint at none.pth"
+    ),
+    "no config": (("--config-file", "none.yml"), (), "--config-file: no file at"),
+    "batch of unequal identities": (
+        DUKE, (*SMALL, "DATALOADER.NUM_INSTANCE", "5"), "DATALOADER.NUM_INSTANCE is 5"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_error_is_one_line(case, datasets, tmp_path):
+    arguments, options, message = ERRORS[case]
+    root = "/nowhere" if case == "missing data set" else str(datasets)
+    output = () if "OUTPUT_DIR" in options or case == "no config" else ("OUTPUT_DIR", tmp_path)
+    result = train_net(*arguments, *options, *output, FASTREID_DATASETS=root)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr + result.stdout
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("error:")]
+    assert re.search(message, line), line
