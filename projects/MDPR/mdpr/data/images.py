@@ -36,8 +36,9 @@ class ImageReadError(DatasetError):
     """
 
     def __init__(self, message: str, reason: str = "") -> None:
-        # Only the message goes into `args`: a loader worker's error is made again from one string.
-        super().__init__(message)
+        # PyTorch makes a loader worker's error again from one string, the worker's traceback, whose
+        # last line is the message.
+        super().__init__(message.rpartition(f"{__name__}.ImageReadError: ")[2].rstrip())
         self.reason = reason
 
 
