@@ -1,0 +1,1 @@
+"""Pictures. Nothing that trains or evaluates imports this package, or matplotlib."""
