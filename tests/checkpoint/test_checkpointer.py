@@ -82,11 +82,17 @@ def test_evaluation_without_identities_leaves_classifiers_out(tmp_path, model, c
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("MODEL.MDPR.EMBEDDING_DIM", 8), r"of another shape .*in the file.*in the model"),
-        (("MODEL.MDPR.NUM_PARTS", 4), r"missing in the file"),
-        (("MODEL.MDPR.NUM_PARTS", 1), r"unknown to the model"),
-        (("MODEL.BACKBONE.WITH_IBN", True), r"missing in the file .*BN"),
-        (("MODEL.HEADS.NUM_CLASSES", 5), r"of another shape .*\(4, .*in the file, \(5, "),
+        (
+            ("MODEL.MDPR.EMBEDDING_DIM", 8),
+            r"EMBEDDING_DIM is 8 in the config and 16 in the weights .*of another shape",
+        ),
+        (("MODEL.MDPR.NUM_PARTS", 4), r"NUM_PARTS is 4 in the config and 2 in the weights"),
+        (("MODEL.MDPR.NUM_PARTS", 1), r"NUM_PARTS is 1 .*unknown to the model"),
+        (
+            ("MODEL.BACKBONE.WITH_IBN", True),
+            r"WITH_IBN is True in the config and False in the weights",
+        ),
+        (("MODEL.HEADS.NUM_CLASSES", 5), r"NUM_CLASSES is 5 in the config and 4 in the weights"),
     ],
     ids=str,
 )

@@ -9,6 +9,7 @@ import torch
 from fastreid.utils.checkpoint import Checkpointer
 from torch import Tensor, nn
 
+from mdpr.checkpoint.implied_config import implied_overrides, is_mdpr
 from mdpr.checkpoint.official import convert_official_state_dict, is_official
 from mdpr.checkpoint.reading import read_checkpoint, state_dict_of
 from mdpr.errors import CheckpointError
@@ -104,7 +105,7 @@ class SafeCheckpointer(Checkpointer):
             "of another shape": _other_shapes(own, weights, expected),
         }
         if any(problems.values()):
-            raise CheckpointError(_mismatch(problems, len(own)))
+            raise CheckpointError(_mismatch(problems, own, weights))
         self.model.load_state_dict({name: weights[name] for name in expected}, strict=False)
         if unused:
             self.logger.info("%d classifiers left out: evaluation does not use them", len(unused))
@@ -120,17 +121,25 @@ def _other_shapes(
     ]
 
 
-def _mismatch(problems: Mapping[str, list[str]], total: int) -> str:
+def _mismatch(
+    problems: Mapping[str, list[str]], own: Mapping[str, Tensor], weights: Mapping[str, Tensor]
+) -> str:
     parts = [
         f"{len(names)} {label} ({', '.join(names[:NAMES_SHOWN])}{', ...' * (len(names) > NAMES_SHOWN)})"
         for label, names in problems.items()
         if names
     ]
+    detail = f"of its {len(own)} tensors " + "; ".join(parts)
+    if not (is_mdpr(own) and is_mdpr(weights)):
+        return f"the weights are not of this model: {detail}"
+    in_config, in_file = implied_overrides(own), implied_overrides(weights)
+    differences = [
+        f"{key} is {in_config.get(key)} in the config and {in_file.get(key)} in the weights"
+        for key in sorted({*in_config, *in_file})
+        if in_config.get(key) != in_file.get(key)
+    ]
     return (
-        f"the weights are not of this model: of its {total} tensors "
-        + "; ".join(parts)
-        + ". Choose the "
-        "config they were trained with (its dump lies beside them as config.yaml)"
+        f"the weights are not of this model: {'; '.join(differences) or 'other tensors'} ({detail})"
     )
 
 

@@ -72,7 +72,12 @@ def build_test_loader(cfg: CfgNode, dataset_name: str) -> tuple[DataLoader, int]
     if comm.is_main_process():
         dataset.show_test()
     items = dataset.query + dataset.gallery
-    test_set = ReIDDataset(items, build_transforms(cfg, is_train=False), relabel=False)
+    test_set = ReIDDataset(
+        items,
+        build_transforms(cfg, is_train=False),
+        relabel=False,
+        has_identities=getattr(dataset, "has_identities", True),
+    )
     sampler = samplers.InferenceSampler(len(test_set))
     loader = _loader(cfg, test_set, sampler, cfg.TEST.IMS_PER_BATCH, drop_last=False)
     return loader, len(dataset.query)

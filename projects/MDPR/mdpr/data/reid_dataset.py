@@ -27,6 +27,7 @@ class ReIDDataset(CommDataset):
         skip_broken: in training, replace an unreadable image by the next readable one of the same
             identity, or else by the next readable image of the list. The same image is always
             replaced by the same one while the files stay as they are.
+        has_identities: whether the items say who is who, so that a score can be computed.
 
     Raises:
         DatasetError: there are no items.
@@ -39,6 +40,7 @@ class ReIDDataset(CommDataset):
         relabel: bool = True,
         *,
         skip_broken: bool = False,
+        has_identities: bool = True,
     ) -> None:
         if not img_items:
             purpose = "train on" if relabel else "evaluate on"
@@ -48,6 +50,7 @@ class ReIDDataset(CommDataset):
             )
         super().__init__(img_items, transform, relabel)
         self.skip_broken = skip_broken
+        self.has_identities = has_identities
         # In shared memory, so that loader workers, each with a copy of this object, mark the same list.
         self._broken = torch.zeros(len(img_items), dtype=torch.uint8).share_memory_()
         self._of_identity: dict[Any, list[int]] = defaultdict(list)

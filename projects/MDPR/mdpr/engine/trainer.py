@@ -15,13 +15,15 @@ from fastreid.utils import comm
 from fastreid.utils.events import EventWriter, JSONWriter, TensorboardXWriter
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 from torch.utils.data import DataLoader
 
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
 from mdpr.data.loader import build_test_loader, build_train_loader
 from mdpr.engine.progress import ProgressReporter
 from mdpr.engine.results import write_results
-from mdpr.evaluation import ReidEvaluator
+from mdpr.evaluation import ReidEvaluator, SubmissionWriter
 
 __all__ = ["Trainer"]
 
@@ -116,6 +118,20 @@ class Trainer(DefaultTrainer):
         return model
 
     @classmethod
+    def build_lr_scheduler(
+        cls, cfg: CfgNode, optimizer: Optimizer, iters_per_epoch: int
+    ) -> dict[str, LRScheduler]:
+        """fast-reid's schedulers, also where warm-up takes all epochs.
+
+        The cosine then has no epoch left to run over, and fast-reid would divide by zero.
+        """
+        schedulers = super().build_lr_scheduler(cfg, optimizer, iters_per_epoch)
+        main = schedulers["lr_sched"]
+        if isinstance(main, CosineAnnealingLR):
+            main.T_max = max(1, main.T_max)
+        return schedulers
+
+    @classmethod
     def build_train_loader(cls, cfg: CfgNode) -> DataLoader:
         """See `mdpr.data.loader.build_train_loader`."""
         return build_train_loader(cfg)
@@ -129,9 +145,17 @@ class Trainer(DefaultTrainer):
     def build_evaluator(
         cls, cfg: CfgNode, dataset_name: str, output_dir: str | None = None
     ) -> tuple[DataLoader, ReidEvaluator]:
-        """The test loader of a set, and the evaluator that goes with it."""
+        """The test loader of a set, and the evaluator that goes with it.
+
+        For a set whose identities are secret that is one that writes a submission.
+        """
         loader, num_query = cls.build_test_loader(cfg, dataset_name)
-        return loader, ReidEvaluator(cfg, num_query, output_dir)
+        test_set: Any = loader.dataset
+        if test_set.has_identities:
+            return loader, ReidEvaluator(cfg, num_query, output_dir)
+        names = [path for path, _, _ in test_set.img_items]
+        path = Path(output_dir or cfg.OUTPUT_DIR) / f"{dataset_name}_submission.csv"
+        return loader, SubmissionWriter(cfg, num_query, names, path)
 
     @classmethod
     def test(cls, cfg: CfgNode, model: nn.Module) -> OrderedDict[str, Any]:

@@ -13,6 +13,7 @@ from .saved_features import (
     save_features,
     score_saved_features,
 )
+from .submission import SubmissionWriter
 
 __all__ = [
     "DistanceSource",
@@ -26,6 +27,7 @@ __all__ = [
     "RerankedDistances",
     "RetrievalLabels",
     "SavedFeatures",
+    "SubmissionWriter",
     "expand_features",
     "load_features",
     "rank",

@@ -1,0 +1,69 @@
+"""The config that a network's weights imply, read off tensor names and shapes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+__all__ = ["implied_overrides", "is_mdpr"]
+
+# (blocks of stage 3, bottleneck blocks) of the ResNets that the method is made for.
+_DEPTHS = {(2, False): "18x", (6, False): "34x", (6, True): "50x", (23, True): "101x"}
+
+
+def is_mdpr(state_dict: Mapping[str, Tensor]) -> bool:
+    """Whether tensor names are those of this project's network."""
+    return any(name.startswith(("hard_branch.", "soft_branch.")) for name in state_dict)
+
+
+def implied_overrides(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Config keys and values that build a network these weights fit.
+
+    Args:
+        state_dict: tensors by this project's names.
+
+    Returns:
+        ``KEY`` to value, for ``train_net.py ... KEY VALUE``; a depth that is none of the known ones is
+        left out.
+    """
+    branch = "hard_branch" if _has(state_dict, "hard_branch.") else "soft_branch"
+    blocks = _count(state_dict, f"{branch}.layer3.")
+    bottleneck = f"{branch}.layer3.0.conv3.weight" in state_dict
+    embedding = "global_embedding" if branch == "hard_branch" else "embedding4"
+    projection = state_dict[f"{branch}.{embedding}.projection.weight"]
+    overrides: dict[str, Any] = {
+        "MODEL.META_ARCHITECTURE": "MDPR",
+        "MODEL.BACKBONE.WITH_IBN": any(".IN." in name for name in state_dict),
+        "MODEL.BACKBONE.FEAT_DIM": projection.shape[1],
+        "MODEL.MDPR.EMBEDDING_DIM": projection.shape[0],
+        "MODEL.MDPR.HARD_BRANCH": _has(state_dict, "hard_branch."),
+        "MODEL.MDPR.SOFT_BRANCH": _has(state_dict, "soft_branch."),
+        "MODEL.MDPR.FUSION": _has(state_dict, "fusion."),
+        "MODEL.MDPR.DISTILLATION": _has(state_dict, "distillation."),
+    }
+    if (blocks, bottleneck) in _DEPTHS:
+        overrides["MODEL.BACKBONE.DEPTH"] = _DEPTHS[blocks, bottleneck]
+    if overrides["MODEL.MDPR.HARD_BRANCH"]:
+        overrides["MODEL.MDPR.NUM_PARTS"] = _count(state_dict, "hard_branch.part_embeddings.")
+    if overrides["MODEL.MDPR.SOFT_BRANCH"]:
+        maps = _count(state_dict, "soft_branch.pooling4.embeddings.")
+        overrides["MODEL.MDPR.NUM_ATTENTIONS"] = maps
+        guidance = "soft_branch.attention.guidance.weight"
+        overrides["MODEL.MDPR.GUIDED_ATTENTION"] = guidance in state_dict
+    classifiers = [t.shape[0] for name, t in state_dict.items() if _is_classifier(name)]
+    if classifiers:
+        overrides["MODEL.HEADS.NUM_CLASSES"] = classifiers[0]
+    return dict(sorted(overrides.items()))
+
+
+def _has(state_dict: Mapping[str, Tensor], prefix: str) -> bool:
+    return any(name.startswith(prefix) for name in state_dict)
+
+
+def _count(state_dict: Mapping[str, Tensor], prefix: str) -> int:
+    """Members of a module list or sequence."""
+    return len({n[len(prefix) :].split(".")[0] for n in state_dict if n.startswith(prefix)})
+
+
+def _is_classifier(name: str) -> bool:
+    return name.startswith("heads.") and name.count(".") == 2 and name.endswith(".weight")

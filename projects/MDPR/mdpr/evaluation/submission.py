@@ -1,0 +1,89 @@
+"""Distances of a set without identities, as a file to hand in."""
+
+import csv
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from fastreid.config import CfgNode
+from fastreid.utils import comm
+
+from mdpr.files import write_atomically
+
+from .distances import DistanceSource, FeatureDistances, row_blocks
+from .evaluator import ReidEvaluator
+from .gather import gather_rows
+from .rerank import RerankedDistances, RerankOptions
+
+logger = logging.getLogger(__name__)
+
+
+class SubmissionWriter(ReidEvaluator):
+    """In the place of an evaluator where nobody knows who is who: writes distances, gives no score.
+
+    The file is a CSV matrix: a first row with the names of the gallery images, then a row per query
+    with its name and its distances, smaller being more alike.
+    """
+
+    def __init__(
+        self, cfg: CfgNode, num_query: int, names: Sequence[str], path: str | Path
+    ) -> None:
+        """
+        Args:
+            cfg: the full config; ``TEST.METRIC``, ``TEST.RERANK`` and ``MODEL.DEVICE`` are read.
+            num_query: the first images are queries.
+            names: of all images, query first, as they appear in the file.
+            path: the CSV file to write.
+        """
+        super().__init__(cfg, num_query)
+        self._names = [Path(name).stem for name in names]
+        self._path = Path(path)
+
+    def process(self, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor) -> None:
+        """Take one batch's features, (B, D); labels are not looked at."""
+        self._features.append(outputs.detach().to("cpu", torch.float32))
+
+    def evaluate(self) -> OrderedDict[str, float]:
+        """Write the file in the main process. Every process must call it.
+
+        Returns:
+            Nothing: there is no score.
+
+        Raises:
+            ValueError: another number of images was seen than there are names.
+        """
+        features = gather_rows(torch.cat(self._features or [torch.empty(0, 0)])).numpy()
+        if not comm.is_main_process():
+            return OrderedDict()
+        if len(features) != len(self._names):
+            raise ValueError(f"{len(features)} images were seen, {len(self._names)} were expected")
+        query, gallery = features[: self._num_query], features[self._num_query :]
+        test = self.cfg.TEST
+        source: DistanceSource = FeatureDistances.from_features(
+            query, gallery, metric=test.METRIC, device=self._device()
+        )
+        if test.RERANK.ENABLED:
+            options = RerankOptions(test.RERANK.K1, test.RERANK.K2, test.RERANK.LAMBDA)
+            source = RerankedDistances(
+                query, gallery, metric=test.METRIC, options=options, device=self._device()
+            )
+        self._write(source)
+        return OrderedDict()
+
+    def _write(self, source: DistanceSource) -> None:
+        with write_atomically(self._path) as file:
+            writer = csv.writer(file)
+            writer.writerow(["", *self._names[self._num_query :]])
+            for start, stop in row_blocks(source, None):
+                for name, row in zip(
+                    self._names[start:stop], source.rows(start, stop).tolist(), strict=True
+                ):
+                    writer.writerow([name, *(f"{distance:.6f}" for distance in row)])
+        logger.info(
+            "No identities, so no score: distances of %d queries to %d gallery images are in %s",
+            source.num_query,
+            source.num_gallery,
+            self._path,
+        )
