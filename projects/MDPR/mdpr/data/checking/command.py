@@ -54,7 +54,6 @@ def _run(options: argparse.Namespace) -> int:
 def _config(settings: Sequence[str]) -> CfgNode:
     cfg = get_cfg()
     add_mdpr_config(cfg)
-    add_mdpr_config(cfg)
     if len(settings) % 2:
         raise ConfigError(
             f"config settings come as KEY VALUE pairs: {settings[-1]!r} has no partner"

@@ -82,7 +82,7 @@ class SynthPersonsSpec:
     stretch: float = 1.2
     supersampling: int = 2
     group_size: int = 2
-    look_alike_fraction: float = 0.2
+    look_alike_fraction: float = 0.12
     cast_strength: float = 0.12
     gamma_range: tuple[float, float] = (0.85, 1.2)
     contrast_range: tuple[float, float] = (0.85, 1.1)
@@ -93,7 +93,7 @@ class SynthPersonsSpec:
     shift: float = 0.04
     blur_range: tuple[float, float] = (0.0, 0.6)
     noise_range: tuple[float, float] = (1.0, 4.0)
-    occlusion_probability: float = 0.25
+    occlusion_probability: float = 0.2
     jpeg_quality_range: tuple[int, int] = (82, 95)
 
     def __post_init__(self) -> None:
