@@ -44,11 +44,12 @@ def nearest_neighbours(features: GridFeatures, k: int) -> NDArray[np.int64]:
     tolerance = _FLOAT32_TOLERANCE * (lengths + lengths[found].max(axis=1))
     # Not "<=": where float32 overflowed, a difference is NaN and says nothing.
     close = ~(np.diff(distances, axis=1) > tolerance[:, None])
-    images = np.arange(len(features))
-    close_last = close[:, -1] if close.shape[1] else np.zeros(len(features), dtype=np.bool_)
-    redo = np.flatnonzero(close_last | (found[:, :k] != images[:, None]).all(axis=1))
-    sort = np.flatnonzero(close.any(axis=1) | (found[:, 0] != images))
+    close_at_the_end = close[:, -1:].any(axis=1)
     found = found[:, :k]
+    own = found == np.arange(len(features))[:, None]
+    # faiss fills up with -1 where float32 overflowed.
+    redo = np.flatnonzero(close_at_the_end | ~own.any(axis=1) | (found < 0).any(axis=1))
+    sort = np.flatnonzero(close.any(axis=1) | ~own[:, 0])
     found[sort] = _sort_exactly(features, sort, found[sort])
     if len(redo):
         found[redo] = _search_exactly(features, redo, k)
