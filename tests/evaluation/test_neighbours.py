@@ -10,7 +10,7 @@ from mdpr.evaluation.neighbours import nearest_neighbours
 
 
 def on_grid(features, normalise=False):
-    return to_grid(np.asarray(features, dtype=np.float32), normalise=normalise, name="features")
+    return to_grid(np.asarray(features, dtype=np.float32), normalise=normalise)
 
 
 @settings(max_examples=60, deadline=None)
@@ -45,6 +45,19 @@ def test_more_copies_than_neighbours():
     assert found[0].tolist() == [0, 1, 2]
     assert found[7].tolist() == [7, 0, 1]
     assert found[39].tolist() == [39, 30, 31]
+
+
+def test_nearly_equal_long_vectors_keep_themselves_first():
+    random = np.random.default_rng(3)
+    base = 1e6 * random.standard_normal((1, 20))
+    features = (base + 0.1 * random.standard_normal((50, 20))).astype(np.float32)
+    assert (nearest_neighbours(on_grid(features), 7)[:, 0] == np.arange(50)).all()
+
+
+def test_lengths_beyond_the_range_of_float32_squares():
+    features = np.array([[1e25], [3e25], [-1.5e25], [4e25]], dtype=np.float32)
+    found = nearest_neighbours(on_grid(features), 3)
+    assert found.tolist() == [[0, 1, 2], [1, 3, 0], [2, 0, 1], [3, 1, 0]]
 
 
 def test_fewer_vectors_than_neighbours():

@@ -4,7 +4,7 @@ from .distances import DistanceSource, FeatureDistances, MatrixDistances
 from .evaluator import ReidEvaluator
 from .labels import RetrievalLabels
 from .query_expansion import QueryExpansionOptions, expand_features
-from .ranking import RankingOptions, RankingResult, rank, rank_distances, rank_features
+from .ranking import RankingOptions, rank, rank_distances, rank_features
 from .rerank import RerankedDistances, RerankOptions
 from .roc import tpr_at_fpr
 from .saved_features import (
@@ -13,6 +13,7 @@ from .saved_features import (
     save_features,
     score_saved_features,
 )
+from .scores import RankingResult
 from .submission import SubmissionWriter
 
 __all__ = [

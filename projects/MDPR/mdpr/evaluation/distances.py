@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .checks import as_feature_matrix, check_finite_rows, check_metric
+from .checks import as_feature_matrix, check_finite_rows, check_metric, check_nonzero_rows
 from .grid import GridFeatures, to_grid
 
 BLOCK_BYTES: Final = 64 * 2**20
@@ -62,6 +62,36 @@ def row_blocks(source: DistanceSource, block_rows: int | None) -> Iterator[tuple
         yield start, min(start + block_rows, source.num_query)
 
 
+def images_on_grid(
+    query_features: torch.Tensor | NDArray[np.floating],
+    gallery_features: torch.Tensor | NDArray[np.floating],
+    metric: str,
+) -> GridFeatures:
+    """Check the features of Q queries and G gallery images and put them on the grid.
+
+    Returns:
+        Q + G vectors, the queries first; of norm 1 for cosine.
+
+    Raises:
+        TypeError: features that are not floating point.
+        ValueError: an unknown metric, an empty set, shapes that do not fit, values that are not
+            finite, or a zero vector under cosine.
+    """
+    check_metric(metric)
+    query = as_feature_matrix(query_features, "query features")
+    gallery = as_feature_matrix(gallery_features, "gallery features")
+    if query.shape[1] != gallery.shape[1]:
+        raise ValueError(
+            f"query features have dimension {query.shape[1]}, gallery features "
+            f"{gallery.shape[1]}; both must come from one model"
+        )
+    images = to_grid(query, gallery, normalise=metric == "cosine")
+    if metric == "cosine":
+        check_nonzero_rows(images.squared_norm[: len(query)], "query features")
+        check_nonzero_rows(images.squared_norm[len(query) :], "gallery features")
+    return images
+
+
 class FeatureDistances:
     """Distances between features: 1 - cosine similarity, or squared Euclidean.
 
@@ -79,16 +109,7 @@ class FeatureDistances:
             gallery: G vectors of the same dimension D.
             metric: "cosine" or "euclidean".
             device: where the distances are computed; it needs float64.
-
-        Raises:
-            ValueError: an unknown metric, or dimensions that differ.
         """
-        check_metric(metric)
-        if query.values.shape[1] != gallery.values.shape[1]:
-            raise ValueError(
-                f"query features have dimension {query.values.shape[1]}, "
-                f"gallery features {gallery.values.shape[1]}; both must come from one model"
-            )
         self._metric = metric
         self._device = torch.device(device)
         self._query = query
@@ -121,14 +142,8 @@ class FeatureDistances:
             ValueError: an empty set, shapes that do not fit, values that are not finite, an
                 unknown metric, or a zero vector under cosine.
         """
-        check_metric(metric)
-        query, gallery = (
-            to_grid(as_feature_matrix(features, name), normalise=metric == "cosine", name=name)
-            for features, name in (
-                (query_features, "query features"),
-                (gallery_features, "gallery features"),
-            )
-        )
+        images = images_on_grid(query_features, gallery_features, metric)
+        query, gallery = images[: len(query_features)], images[len(query_features) :]
         return cls(query, gallery, metric=metric, device=device)
 
     @property
@@ -160,10 +175,9 @@ class FeatureDistances:
         return block.add_(self._squared_length).add_(squared_length[:, None])
 
     def _to_device(self, features: GridFeatures) -> tuple[torch.Tensor, torch.Tensor]:
-        squared_length = features.squared_norm * features.scale**2
         return (
             torch.from_numpy(features.scale).to(self._device),
-            torch.from_numpy(squared_length).to(self._device),
+            torch.from_numpy(features.squared_length).to(self._device),
         )
 
 

@@ -15,10 +15,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import check_nonzero_rows
-
 _STEPS_PER_UNIT: Final = 2.0**26
 _ROWS_PER_BLOCK: Final = 2048
+# Few enough to stay in the cache.
+_PAIRS_PER_BLOCK: Final = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,40 +43,71 @@ class GridFeatures:
         """Select rows."""
         return GridFeatures(self.values[rows], self.scale[rows], self.squared_norm[rows])
 
+    @property
+    def squared_length(self) -> NDArray[np.float64]:
+        """Squared norms of the vectors themselves, (N,)."""
+        return self.squared_norm * self.scale**2
 
-def to_grid(features: NDArray[np.float32], *, normalise: bool, name: str) -> GridFeatures:
+
+def to_grid(*parts: NDArray[np.float32], normalise: bool) -> GridFeatures:
     """Put features on the grid.
 
     Args:
-        features: (N, D) finite float32.
-        normalise: scale each row to norm 1 (for cosine); otherwise keep its length, the scale
-            being the power of two just above its norm.
-        name: what the features are, for the message.
+        parts: (N1, D), (N2, D), ... finite float32, which are put one after the other.
+        normalise: scale each row to norm 1 (for cosine; a row of zeros stays as it is);
+            otherwise keep its length, the scale being the power of two just above its norm.
 
     Returns:
-        The features, equal to the input to about 2^-27 of each row's norm.
-
-    Raises:
-        ValueError: a row of norm zero where ``normalise`` is asked for.
+        The N1 + N2 + ... features, equal to the input to about 2^-27 of each row's norm.
     """
-    norms = np.empty(len(features))
-    values = np.empty_like(features)
-    squared_norm = np.empty(len(features))
-    scale = np.ones(len(features))
-    for start in range(0, len(features), _ROWS_PER_BLOCK):
-        rows = slice(start, start + _ROWS_PER_BLOCK)
-        block = features[rows].astype(np.float64)
-        norms[rows] = np.sqrt(np.einsum("nd,nd->n", block, block))
-        if not normalise:
-            scale[rows] = np.exp2(np.frexp(norms[rows])[1])
-        divisor = norms[rows] if normalise else scale[rows]
-        block /= np.where(divisor == 0, 1.0, divisor)[:, None]
-        # float32 first: a float32 below 1/4 stays one when rounded to the grid, and one above
-        # already lies on it, so the grid values fit float32 exactly.
-        values[rows] = np.rint(block.astype(np.float32).astype(np.float64) * _STEPS_PER_UNIT)
-        values[rows] /= np.float32(_STEPS_PER_UNIT)
-        block = values[rows].astype(np.float64)
-        squared_norm[rows] = np.einsum("nd,nd->n", block, block)
-    if normalise:
-        check_nonzero_rows(norms, name)
-    return GridFeatures(values, scale, squared_norm)
+    num_rows, dimension = sum(map(len, parts)), parts[0].shape[1]
+    grid = GridFeatures(
+        values=np.empty((num_rows, dimension), dtype=np.float32),
+        scale=np.ones(num_rows),
+        squared_norm=np.empty(num_rows),
+    )
+    row = 0
+    for part in parts:
+        for start in range(0, len(part), _ROWS_PER_BLOCK):
+            block = part[start : start + _ROWS_PER_BLOCK]
+            _fill(grid[row : row + len(block)], block, normalise=normalise)
+            row += len(block)
+    return grid
+
+
+def _fill(grid: GridFeatures, features: NDArray[np.float32], *, normalise: bool) -> None:
+    """Write a block of features into ``grid``, whose arrays are views."""
+    block = features.astype(np.float64)
+    norm = np.sqrt(np.einsum("nd,nd->n", block, block))
+    if not normalise:
+        grid.scale[:] = np.exp2(np.frexp(norm)[1])
+    divisor = norm if normalise else grid.scale
+    block /= np.where(divisor == 0, 1.0, divisor)[:, None]
+    # float32 first: a float32 below 1/4 stays one when rounded to the grid, and one above
+    # already lies on it, so the grid values fit float32 exactly.
+    block = np.rint(block.astype(np.float32).astype(np.float64) * _STEPS_PER_UNIT)
+    block /= _STEPS_PER_UNIT
+    grid.values[:] = block
+    grid.squared_norm[:] = np.einsum("nd,nd->n", block, block)
+
+
+def squared_distances(
+    features: GridFeatures, rows: NDArray[np.integer], columns: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Compute squared Euclidean distances of some pairs of vectors.
+
+    Args:
+        features: N vectors.
+        rows, columns: (P,) indices of the vectors of each pair.
+
+    Returns:
+        (P,) float64, from exact dot products.
+    """
+    products = np.empty(len(rows))
+    for start in range(0, len(rows), _PAIRS_PER_BLOCK):
+        pairs = slice(start, start + _PAIRS_PER_BLOCK)
+        left, right = features.values[rows[pairs]], features.values[columns[pairs]]
+        products[pairs] = np.einsum("pd,pd->p", left, right, dtype=np.float64)
+    scale, squared_length = features.scale, features.squared_length
+    products *= -2.0 * scale[rows] * scale[columns]
+    return products + squared_length[columns] + squared_length[rows]

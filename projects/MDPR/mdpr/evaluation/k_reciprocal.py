@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from .grid import GridFeatures
+from .grid import GridFeatures, squared_distances
 
 _ROWS_PER_BLOCK: Final = 256
-_PAIRS_PER_BLOCK: Final = 4096
 
 
 def encode(features: GridFeatures, neighbours: NDArray[np.int64], *, k1: int, k2: int) -> csr_array:
@@ -35,7 +34,7 @@ def encode(features: GridFeatures, neighbours: NDArray[np.int64], *, k1: int, k2
     rows, columns = _expanded_neighbours(neighbours, k1)
     counts = np.bincount(rows, minlength=len(features))
     indptr = np.concatenate([[0], np.cumsum(counts)])
-    weights = _softmax_per_row(-_squared_distances(features, rows, columns), rows, counts)
+    weights = _softmax_per_row(-squared_distances(features, rows, columns), rows, counts)
     encoding = csr_array((weights, columns, indptr), shape=(len(features), len(features)))
     return encoding if k2 == 1 else _average(encoding, neighbours[:, :k2])
 
@@ -98,20 +97,6 @@ def _expand_block(
     all_rows = start + np.concatenate([rows, rows[joining]])
     all_members = np.concatenate([members, candidates[joining, place]])
     return np.unique(all_rows * np.int64(len(neighbours)) + all_members)
-
-
-def _squared_distances(
-    features: GridFeatures, rows: NDArray[np.int64], columns: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Compute squared Euclidean distances of P pairs."""
-    products = np.empty(len(rows))
-    for start in range(0, len(rows), _PAIRS_PER_BLOCK):
-        pairs = slice(start, start + _PAIRS_PER_BLOCK)
-        left, right = features.values[rows[pairs]], features.values[columns[pairs]]
-        products[pairs] = np.einsum("pd,pd->p", left, right)
-    scale = features.scale
-    lengths = features.squared_norm * scale**2
-    return lengths[rows] + lengths[columns] - 2 * scale[rows] * scale[columns] * products
 
 
 def _softmax_per_row(

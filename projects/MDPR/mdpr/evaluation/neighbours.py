@@ -1,8 +1,8 @@
 """Nearest neighbours of every vector among all vectors, exact and in a defined order.
 
-faiss finds them in float32. Where two candidates are so close that float32 rounding could have
-swapped them, the row is done again with exact distances, so the result depends neither on the
-device nor on the number of threads.
+faiss finds them in float32. Where candidates are so close that float32 rounding could have swapped
+them, exact distances decide, so the result depends neither on the device nor on the number of
+threads.
 """
 
 from typing import Final
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from .distances import FeatureDistances, row_blocks
-from .grid import GridFeatures
+from .grid import GridFeatures, squared_distances
 from .ordering import smallest_columns
 
 # Above the rounding error of faiss's ||x||^2 + ||y||^2 - 2 x.y in float32, relative to the norms.
@@ -38,18 +38,39 @@ def nearest_neighbours(features: GridFeatures, k: int) -> NDArray[np.int64]:
     if k < 1:
         raise ValueError(f"the number of neighbours must be at least 1, got {k}")
     k = min(k, len(features))
-    vectors = features.values * features.scale.astype(np.float32)[:, None]
     # One more than asked for, to see whether the k-th and the next one are too close to call.
-    distances, found = _search(vectors, min(k + 1, len(features)))
-    lengths = features.squared_norm * features.scale**2
+    distances, found = _search(_vectors(features), min(k + 1, len(features)))
+    lengths = features.squared_length
     tolerance = _FLOAT32_TOLERANCE * (lengths + lengths[found].max(axis=1))
-    doubtful = (np.diff(distances, axis=1) <= tolerance[:, None]).any(axis=1)
+    # Not "<=": where float32 overflowed, a difference is NaN and says nothing.
+    close = ~(np.diff(distances, axis=1) > tolerance[:, None])
+    close_at_the_end = close[:, -1:].any(axis=1)
     found = found[:, :k]
-    doubtful |= found[:, 0] != np.arange(len(found))
-    rows = np.flatnonzero(doubtful)
-    if len(rows):
-        found[rows] = _search_exactly(features, rows, k)
+    own = found == np.arange(len(features))[:, None]
+    # faiss fills up with -1 where float32 overflowed.
+    redo = np.flatnonzero(close_at_the_end | ~own.any(axis=1) | (found < 0).any(axis=1))
+    sort = np.flatnonzero(close.any(axis=1) | ~own[:, 0])
+    found[sort] = _sort_exactly(features, sort, found[sort])
+    if len(redo):
+        found[redo] = _search_exactly(features, redo, k)
     return found
+
+
+def _vectors(features: GridFeatures) -> NDArray[np.float32]:
+    if (features.scale == 1).all():
+        return features.values
+    return features.values * features.scale.astype(np.float32)[:, None]
+
+
+def _sort_exactly(
+    features: GridFeatures, rows: NDArray[np.int64], found: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Put the right neighbours (R, k) of some rows (R,) into the right order."""
+    owners = np.repeat(rows, found.shape[1])
+    distances = squared_distances(features, owners, found.ravel()).reshape(found.shape)
+    distances[found == rows[:, None]] = -np.inf
+    order = np.lexsort((found, distances), axis=1)
+    return np.take_along_axis(found, order, axis=1)
 
 
 def _search(vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -60,10 +81,11 @@ def _search(vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], 
 
 
 def _search_exactly(features: GridFeatures, rows: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """Find the k nearest neighbours of some rows (R,) by exact distances to all vectors."""
     source = FeatureDistances(features[rows], features, metric="euclidean")
     found = np.empty((len(rows), k), dtype=np.int64)
     for start, stop in row_blocks(source, None):
         block = source.rows(start, stop)
-        block[torch.arange(stop - start), torch.from_numpy(rows[start:stop])] = -1.0
+        block[torch.arange(stop - start), torch.from_numpy(rows[start:stop])] = -torch.inf
         found[start:stop] = smallest_columns(block, k)
     return found

@@ -80,11 +80,11 @@ def smallest_columns(block: torch.Tensor, k: int) -> NDArray[np.int64]:
         k: 1 <= k <= G.
 
     Returns:
-        (B, k) columns, nearest first; -1 where fewer than k cells of the row are finite.
+        (B, k) columns, nearest first; -1 where fewer than k cells of the row are left.
     """
     limit = torch.topk(block, k, dim=1, largest=False).values.amax(dim=1, keepdim=True)
     # Every cell up to the k-th smallest value: k of them, and more where that value ties.
-    cells = ((block <= limit) & torch.isfinite(block)).nonzero(as_tuple=True)
+    cells = ((block <= limit) & (block < torch.inf)).nonzero(as_tuple=True)
     values = block[cells].cpu().numpy()
     rows, columns = (index.cpu().numpy() for index in cells)
     order = np.lexsort((columns, values, rows))

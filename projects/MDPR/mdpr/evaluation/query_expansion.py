@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .checks import as_feature_matrix, name_rows
+from .checks import as_feature_matrix, check_nonzero_rows, name_rows
 from .grid import to_grid
 from .neighbours import nearest_neighbours
 
@@ -76,7 +76,8 @@ def expand_features(
 def _expand_once(
     features: NDArray[np.float32], options: QueryExpansionOptions
 ) -> NDArray[np.float32]:
-    unit = to_grid(features, normalise=True, name="features for query expansion")
+    unit = to_grid(features, normalise=True)
+    check_nonzero_rows(unit.squared_norm, "features for query expansion")
     neighbours = nearest_neighbours(unit, options.k)
     expanded = np.empty_like(features)
     unlike = []

@@ -20,8 +20,9 @@ def ragged_ranges(
     counts = counts.astype(np.int64, copy=False)
     owner = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
     first_position = np.cumsum(counts) - counts
-    shift = starts.astype(np.int64, copy=False) - first_position
-    return owner, np.arange(len(owner), dtype=np.int64) + shift[owner]
+    values = np.repeat(starts.astype(np.int64, copy=False) - first_position, counts)
+    values += np.arange(len(owner), dtype=np.int64)
+    return owner, values
 
 
 def positions_in_groups(owner: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -14,9 +14,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from .checks import as_feature_matrix, check_metric
-from .distances import FeatureDistances
-from .grid import GridFeatures, to_grid
+from .distances import FeatureDistances, images_on_grid
 from .k_reciprocal import encode
 from .neighbours import nearest_neighbours
 from .ragged import ragged_ranges
@@ -75,25 +73,21 @@ class RerankedDistances:
 
         Raises:
             TypeError: features that are not floating point.
-            ValueError: features that are empty, of wrong shape, not finite or zero under cosine.
+            ValueError: an unknown metric, or features that are empty, of wrong shape, not finite
+                or zero under cosine.
         """
         options = options or RerankOptions()
-        check_metric(metric)
-        query, gallery = (
-            to_grid(as_feature_matrix(features, name), normalise=metric == "cosine", name=name)
-            for features, name in (
-                (query_features, "query features"),
-                (gallery_features, "gallery features"),
-            )
-        )
-        self._original = FeatureDistances(query, gallery, metric=metric, device=device)
-        self._original_weight = options.original_weight
-        images = concatenate(query, gallery)
+        images = images_on_grid(query_features, gallery_features, metric)
+        num_query = len(query_features)
         neighbours = nearest_neighbours(images, options.k1)
         encoding = encode(images, neighbours, k1=options.k1, k2=options.k2)
-        self._query_encoding = encoding[: len(query)]
+        self._query_encoding = encoding[:num_query]
         # By column: which gallery images have weight on an image.
-        self._inverted_gallery = encoding[len(query) :].tocsc()
+        self._inverted_gallery = encoding[num_query:].tocsc()
+        self._original = FeatureDistances(
+            images[:num_query], images[num_query:], metric=metric, device=device
+        )
+        self._original_weight = options.original_weight
 
     @property
     def num_query(self) -> int:
@@ -122,23 +116,17 @@ class RerankedDistances:
         """
         queries: csr_array = self._query_encoding[start:stop]
         inverted = self._inverted_gallery
-        query_rows = np.repeat(np.arange(stop - start), np.diff(queries.indptr))
         first = inverted.indptr[queries.indices]
-        entry, place = ragged_ranges(first, inverted.indptr[queries.indices + 1] - first)
-        cells = query_rows[entry] * self.num_gallery + inverted.indices[place]
-        overlap = np.minimum(queries.data[entry], inverted.data[place])
+        counts = inverted.indptr[queries.indices + 1] - first
+        _, place = ragged_ranges(first, counts)
+        first_cell = np.arange(stop - start) * self.num_gallery
+        cells = np.repeat(np.repeat(first_cell, np.diff(queries.indptr)), counts)
+        cells += inverted.indices[place]
+        overlap = np.repeat(queries.data, counts)
+        np.minimum(overlap, inverted.data[place], out=overlap)
         size = (stop - start) * self.num_gallery
         shared = np.bincount(cells, weights=overlap, minlength=size)
         shared = shared.astype(np.float64, copy=False)  # integers where there is no cell at all
         np.minimum(shared, 1.0, out=shared)
         np.divide(shared, 2.0 - shared, out=shared)
         return np.subtract(1.0, shared, out=shared).reshape(stop - start, self.num_gallery)
-
-
-def concatenate(first: GridFeatures, second: GridFeatures) -> GridFeatures:
-    """Put the vectors of ``second`` behind those of ``first``."""
-    return GridFeatures(
-        np.concatenate([first.values, second.values]),
-        np.concatenate([first.scale, second.scale]),
-        np.concatenate([first.squared_norm, second.squared_norm]),
-    )

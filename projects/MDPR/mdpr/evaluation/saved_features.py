@@ -5,7 +5,6 @@ int64 and ``is_query`` (N,) bool.
 """
 
 import os
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,15 +100,15 @@ def save_features(file: Path, saved: SavedFeatures) -> None:
     """
     file = Path(file)
     # In the same folder, so that the replacement is one step of the file system.
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".tmp")
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with temporary.open("wb") as stream:
             np.savez(stream, **{name: getattr(saved, name) for name in _LAYOUT})
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).replace(file)
+        temporary.replace(file)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -1,0 +1,161 @@
+"""Scores of single queries, collected block by block, and what they come to."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .checks import name_rows
+from .labels import SameIdentityPairs
+from .ordering import ranks_of_cells, smallest_columns
+from .ragged import positions_in_groups
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class RankingResult:
+    """What a ranking is worth. All values are fractions in [0, 1].
+
+    Attributes:
+        cmc: (R,) share of the counted queries with a match within the first 1..R images;
+            R = min(max_rank, G).
+        average_precision: (Q,) AP of each query, NaN for a query without a match.
+        inverse_negative_penalty: (Q,) INP of each query, NaN likewise.
+        num_matches: (Q,) int64 number of gallery images that each query should find.
+        first_match_rank: (Q,) int64 rank (from 0) of the first match, -1 without a match.
+        top_columns: (Q, k) int64 nearest gallery images in order, without those left out by the
+            protocol; -1 where there are fewer than k. None when not asked for.
+    """
+
+    cmc: NDArray[np.float64]
+    average_precision: NDArray[np.float64]
+    inverse_negative_penalty: NDArray[np.float64]
+    num_matches: NDArray[np.int64]
+    first_match_rank: NDArray[np.int64]
+    top_columns: NDArray[np.int64] | None = None
+
+    @property
+    def num_valid_queries(self) -> int:
+        """Number of queries with a match: those that count."""
+        return int(np.count_nonzero(self.num_matches))
+
+    @property
+    def mean_average_precision(self) -> float:
+        """The mAP over the queries that count."""
+        return float(np.mean(self.average_precision[self.num_matches > 0]))
+
+    @property
+    def mean_inverse_negative_penalty(self) -> float:
+        """The mINP over the queries that count."""
+        return float(np.mean(self.inverse_negative_penalty[self.num_matches > 0]))
+
+    def rank(self, r: int) -> float:
+        """Give the CMC at rank ``r`` >= 1; a gallery of fewer images ends the curve early.
+
+        Raises:
+            ValueError: ``r`` below 1.
+        """
+        if r < 1:
+            raise ValueError(f"CMC ranks start at 1, got {r}")
+        return float(self.cmc[min(r, len(self.cmc)) - 1])
+
+    def percentages(self) -> dict[str, float]:
+        """Give "Rank-1", "Rank-5", "Rank-10", "mAP" and "mINP" in percent."""
+        scores = {f"Rank-{r}": 100 * self.rank(r) for r in (1, 5, 10)}
+        scores["mAP"] = 100 * self.mean_average_precision
+        scores["mINP"] = 100 * self.mean_inverse_negative_penalty
+        return scores
+
+
+@dataclass(eq=False)
+class Scores:
+    """Scores of the queries seen so far; fields as in `RankingResult`.
+
+    Attributes:
+        cmc_counts: (R,) int64 drawn galleries with the match at rank 0, 1, ...
+    """
+
+    average_precision: NDArray[np.float64]
+    inverse_negative_penalty: NDArray[np.float64]
+    num_matches: NDArray[np.int64]
+    first_match_rank: NDArray[np.int64]
+    cmc_counts: NDArray[np.int64]
+    top_columns: NDArray[np.int64] | None = None
+
+    @classmethod
+    def empty(cls, num_query: int, num_gallery: int, *, max_rank: int, top_k: int) -> "Scores":
+        """Start with no query seen; curves and lists end with the gallery."""
+        top_k = min(top_k, num_gallery)
+        return cls(
+            average_precision=np.full(num_query, np.nan),
+            inverse_negative_penalty=np.full(num_query, np.nan),
+            num_matches=np.zeros(num_query, dtype=np.int64),
+            first_match_rank=np.full(num_query, -1, dtype=np.int64),
+            cmc_counts=np.zeros(min(max_rank, num_gallery), dtype=np.int64),
+            top_columns=np.full((num_query, top_k), -1, dtype=np.int64) if top_k else None,
+        )
+
+    def add(self, start: int, stop: int, block: torch.Tensor, pairs: SameIdentityPairs) -> None:
+        """Score queries ``start`` .. ``stop - 1``.
+
+        Args:
+            start, stop: place of the block among the queries.
+            block: (stop - start, G) distances, images that are left out at infinity.
+            pairs: of the block.
+        """
+        rows = pairs.match_rows
+        ranks = ranks_of_cells(block, rows, pairs.match_columns)
+        ranks = ranks[np.lexsort((ranks, rows))]
+        counts = np.bincount(rows, minlength=stop - start)
+        # Precision at each match: matches found so far / images looked at so far.
+        precision = (positions_in_groups(rows, counts) + 1) / (ranks + 1)
+        valid = counts > 0
+        last = np.cumsum(counts)[valid] - 1
+        found = start + np.flatnonzero(valid)
+        self.num_matches[start:stop] = counts
+        total = np.bincount(rows, weights=precision, minlength=stop - start)
+        self.average_precision[found] = total[valid] / counts[valid]
+        self.inverse_negative_penalty[found] = counts[valid] / (ranks[last] + 1)
+        self.first_match_rank[found] = ranks[last - counts[valid] + 1]
+        if self.top_columns is not None:
+            self.top_columns[start:stop] = smallest_columns(block, self.top_columns.shape[1])
+
+    def result(self, *, count_first_matches: bool, repeats: int) -> RankingResult:
+        """Sum up.
+
+        Args:
+            count_first_matches: make the CMC from the first matches, not from ``cmc_counts``.
+            repeats: galleries drawn for each query, where ``cmc_counts`` is used.
+
+        Raises:
+            ValueError: no query has a match.
+        """
+        missing = np.flatnonzero(self.num_matches == 0)
+        num_valid = len(self.num_matches) - len(missing)
+        if num_valid == 0:
+            raise ValueError(
+                f"none of the {len(missing)} queries has a match in the gallery (the same person "
+                "seen by another camera): check the person and camera labels"
+            )
+        if len(missing):
+            logger.warning(
+                "%d of %d queries have no match in the gallery and are not counted (%s)",
+                len(missing),
+                len(self.num_matches),
+                name_rows(missing),
+            )
+        counts, draws = self.cmc_counts, repeats
+        if count_first_matches:
+            first = self.first_match_rank[self.num_matches > 0]
+            counts, draws = np.bincount(first, minlength=len(counts))[: len(counts)], 1
+        return RankingResult(
+            cmc=np.cumsum(counts) / (num_valid * draws),
+            average_precision=self.average_precision,
+            inverse_negative_penalty=self.inverse_negative_penalty,
+            num_matches=self.num_matches,
+            first_match_rank=self.first_match_rank,
+            top_columns=self.top_columns,
+        )
