@@ -106,11 +106,20 @@ def _differences(first: Appearance, second: Appearance) -> int:
 
 
 def test_look_alikes_differ_from_the_first_of_their_group_in_one_detail() -> None:
-    spec = replace(SPEC, look_alike_fraction=1.0)
+    spec = replace(SPEC, look_alike_fraction=1.0, swapped_fraction=0.0)
     for first in range(1, 400, spec.group_size):
         leader = appearance_of(spec, first)
         for identity in range(first + 1, first + spec.group_size):
             assert _differences(leader, appearance_of(spec, identity)) == 1
+
+
+def test_swapped_pairs_wear_the_same_colours_the_other_way_round() -> None:
+    spec = replace(SPEC, look_alike_fraction=0.0, swapped_fraction=1.0)
+    for first in range(1, 400, spec.group_size):
+        one, other = appearance_of(spec, first), appearance_of(spec, first + 1)
+        assert (one.upper.colour, one.upper.second) == (other.lower.colour, other.lower.second)
+        assert (one.lower.colour, one.lower.second) == (other.upper.colour, other.upper.second)
+        assert (one.hair, one.bag, one.shoes) == (other.hair, other.bag, other.shoes)
 
 
 def test_no_two_people_of_the_default_set_look_the_same() -> None:

@@ -175,12 +175,23 @@ def _new_lower_pattern(rng: np.random.Generator, base: Appearance) -> Appearance
 _ONE_DETAIL = (_new_pattern, _new_bag, _new_shoes, _new_hair, _new_lower_pattern)
 
 
+def _colours_swapped(base: Appearance) -> Appearance:
+    """Wear the same colours the other way round: those of the upper clothes below."""
+    upper, lower = base.upper, base.lower
+    return replace(
+        base,
+        upper=replace(upper, colour=lower.colour, second=lower.second),
+        lower=replace(lower, colour=upper.colour, second=upper.second),
+    )
+
+
 def appearance_of(spec: SynthPersonsSpec, identity: int) -> Appearance:
     """Return what identity `identity` (1, 2, ...) looks like.
 
     Identities come in groups of `spec.group_size`. In a look-alike group the first member is
     drawn freely and each other one differs from it in one detail only, each in another one
-    until the kinds of details run out.
+    until the kinds of details run out. In a swapped group the second member wears the first one's
+    colours the other way round, and any others are drawn freely.
 
     Raises:
         ValueError: If `identity` is below 1.
@@ -190,10 +201,14 @@ def appearance_of(spec: SynthPersonsSpec, identity: int) -> Appearance:
     group, member = divmod(identity - 1, spec.group_size)
     group_rng = stream(spec.seed, Stream.GROUP, group)
     own_rng = stream(spec.seed, Stream.IDENTITY, identity)
-    if group_rng.random() >= spec.look_alike_fraction:
+    kind = group_rng.random()
+    swapped = spec.look_alike_fraction <= kind < spec.look_alike_fraction + spec.swapped_fraction
+    if kind >= spec.look_alike_fraction and not (swapped and member < 2):
         return random_appearance(own_rng)
     base = random_appearance(group_rng)
     if member == 0:
         return base
+    if swapped:
+        return _colours_swapped(base)
     order = group_rng.permutation(len(_ONE_DETAIL))
     return _ONE_DETAIL[int(order[(member - 1) % len(order)])](own_rng, base)

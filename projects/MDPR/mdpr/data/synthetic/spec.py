@@ -54,6 +54,8 @@ class SynthPersonsSpec:
         group_size: Identities in one group; groups never straddle the two splits when it
             divides both identity counts.
         look_alike_fraction: Share of the groups whose members differ in ONE detail, 0 to 1.
+        swapped_fraction: Share of the groups with two members in the same colours, worn above by
+            one and below by the other, 0 to 1.
         cast_strength: Half range of a camera's gain per colour channel: 0.3 gives 0.7 to 1.3.
         gamma_range: Lowest and highest camera gamma.
         contrast_range: Lowest and highest camera contrast, 1 leaves it as it is.
@@ -83,6 +85,7 @@ class SynthPersonsSpec:
     supersampling: int = 2
     group_size: int = 2
     look_alike_fraction: float = 0.12
+    swapped_fraction: float = 0.4
     cast_strength: float = 0.12
     gamma_range: tuple[float, float] = (0.85, 1.2)
     contrast_range: tuple[float, float] = (0.85, 1.1)
@@ -103,11 +106,21 @@ class SynthPersonsSpec:
             self._require(name, getattr(self, name) >= 1, "1 or more")
         for name in ("height", "width", "supersampling", "group_size", "cameras"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
-        for name in ("look_alike_fraction", "turn_around", "occlusion_probability"):
+        for name in (
+            "look_alike_fraction",
+            "swapped_fraction",
+            "turn_around",
+            "occlusion_probability",
+        ):
             self._require(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
         for name in ("yaw_jitter", "shift", "light_jitter"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
         self._require("stretch", self.stretch > 0, "above 0")
+        self._require(
+            "swapped_fraction",
+            self.look_alike_fraction + self.swapped_fraction <= 1,
+            "at most 1 - look_alike_fraction",
+        )
         self._require("cast_strength", 0 <= self.cast_strength < 1, "from 0 to below 1")
         self._require("junk", self.junk == 0 or self.test_identities > 0, "0 without test people")
         self._require("query_cameras", self.query_cameras <= self.cameras, "at most `cameras`")
