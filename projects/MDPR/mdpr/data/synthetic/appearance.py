@@ -175,6 +175,15 @@ def _new_lower_pattern(rng: np.random.Generator, base: Appearance) -> Appearance
 _ONE_DETAIL = (_new_pattern, _new_bag, _new_shoes, _new_hair, _new_lower_pattern)
 
 
+def _in_two_colours(rng: np.random.Generator, base: Appearance) -> Appearance:
+    """Return `base`, with other lower clothes where both are of one colour."""
+    if base.upper.colour != base.lower.colour:
+        return base
+    return replace(
+        base, lower=replace(base.lower, colour=_pick(rng, LOWER_CLOTH, other=base.upper.colour))
+    )
+
+
 def _colours_swapped(base: Appearance) -> Appearance:
     """Wear the same colours the other way round: those of the upper clothes below."""
     upper, lower = base.upper, base.lower
@@ -206,6 +215,8 @@ def appearance_of(spec: SynthPersonsSpec, identity: int) -> Appearance:
     if kind >= spec.look_alike_fraction and not (swapped and member < 2):
         return random_appearance(own_rng)
     base = random_appearance(group_rng)
+    if swapped:
+        base = _in_two_colours(group_rng, base)
     if member == 0:
         return base
     if swapped:
