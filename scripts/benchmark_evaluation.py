@@ -17,6 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import mdpr  # noqa: F401 -- before fastreid, which it mends
+
+# isort: split
 import numpy as np
 import torch
 from fastreid.evaluation.rank import eval_market1501

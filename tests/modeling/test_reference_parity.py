@@ -42,7 +42,7 @@ def model(run):
     return model
 
 
-def batch(run) -> dict:
+def batch(run) -> dict[str, torch.Tensor]:
     images = reference.images(run["image_seed"], run["batch"], *run["image_size"])
     return {"images": images, "targets": torch.tensor(run["targets"])}
 
@@ -58,7 +58,7 @@ def test_eval_features(run, model):
     np.testing.assert_allclose(features, expected, rtol=VALUE_TOLERANCE, atol=VALUE_TOLERANCE)
 
 
-def test_training_step(run, model):
+def test_losses(run, model):
     model.train()
     with EventStorage():
         losses = model(batch(run))
@@ -68,7 +68,16 @@ def test_training_step(run, model):
     total = sum(losses.values())
     assert total.item() == pytest.approx(run["total_loss"], rel=VALUE_TOLERANCE)
 
-    total.backward()
+    means = to_official_state_dict(model.state_dict())
+    for name, expected in run["running_mean_norms_after_step"].items():
+        assert means[name].norm().item() == pytest.approx(expected, rel=NORM_TOLERANCE), name
+
+
+def test_gradient_norms(run, model):
+    """In float64: in float32 a single ReLU close to zero may open or close with the number of threads."""
+    model.double().train()
+    with EventStorage():
+        sum(model(batch(run)).values()).backward()
     gradients = to_official_state_dict(
         {n: torch.zeros(0) if p.grad is None else p.grad for n, p in model.named_parameters()}
     )
@@ -77,15 +86,5 @@ def test_training_step(run, model):
         if expected is None:  # frozen
             assert gradients[name].numel() == 0, name
         else:
-            assert gradients[name].norm().item() == pytest.approx(
-                expected, rel=NORM_TOLERANCE, abs=1e-6
-            ), name
-
-    means = {
-        name: value
-        for name, value in to_official_state_dict(model.state_dict()).items()
-        if name.endswith("running_mean")
-    }
-    assert set(run["running_mean_norms_after_step"]) == set(means)
-    for name, expected in run["running_mean_norms_after_step"].items():
-        assert means[name].norm().item() == pytest.approx(expected, rel=NORM_TOLERANCE), name
+            norm = gradients[name].norm().item()
+            assert norm == pytest.approx(expected, rel=NORM_TOLERANCE, abs=1e-6), name

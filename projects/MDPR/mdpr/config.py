@@ -8,7 +8,7 @@ __all__ = ["add_mdpr_config"]
 
 
 def add_mdpr_config(cfg: CfgNode) -> None:
-    """Add ``MODEL.MDPR``, ``SEED`` and the data sets' options, with their defaults.
+    """Add ``MODEL.MDPR``, ``SEED``, ``SOLVER.AMP.DTYPE`` and the data sets' options, with defaults.
 
     Args:
         cfg: what ``fastreid.config.get_cfg()`` returns; changed in place.
@@ -36,6 +36,9 @@ def add_mdpr_config(cfg: CfgNode) -> None:
     node.DIVERSITY_SCALE = 1.0
     node.AREA_SCALE = 0.001
     cfg.MODEL.MDPR = node
+
+    # Number format of SOLVER.AMP: "fp16" (GPUs, with gradient scaling) or "bf16" (GPUs and CPUs).
+    cfg.SOLVER.AMP.DTYPE = "fp16"
 
     # Seed of weights, sampling and augmentation; process r adds r.
     cfg.SEED = 0

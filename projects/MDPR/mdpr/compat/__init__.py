@@ -24,6 +24,7 @@ def install() -> None:
         data_loading,
         image_to_tensor,
         optimizer,
+        pairwise_distance,
         pixel_normalization,
         pretrained_backbone,
         rank_compilation,
@@ -37,6 +38,7 @@ def install() -> None:
         rank_compilation,
         cuhk03_protocol,
         pixel_normalization,
+        pairwise_distance,
         pretrained_backbone,
     ):
         patch.apply()

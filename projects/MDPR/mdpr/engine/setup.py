@@ -12,6 +12,7 @@ from fastreid.utils.env import seed_all_rng
 from fastreid.utils.logger import setup_logger
 
 from mdpr.config import add_mdpr_config
+from mdpr.engine.mixed_precision import cpu_computes_in_bfloat16, step_class
 from mdpr.engine.output_dir import set_aside_previous_run
 from mdpr.errors import ConfigError
 from mdpr.settings import MDPRSettings
@@ -49,6 +50,7 @@ def make_config(config_file: str, options: list[str]) -> tuple[CfgNode, list[str
         raise ConfigError(
             f"{reason} (in {config_file or 'the command line'} or the options)"
         ) from error
+    step_class(cfg.SOLVER.AMP.ENABLED, cfg.SOLVER.AMP.DTYPE)  # refuses an unknown one
     notes = _fit_to_machine(cfg)
     if cfg.MODEL.META_ARCHITECTURE == "MDPR":
         MDPRSettings.from_config(cfg)
@@ -112,8 +114,12 @@ def _fit_to_machine(cfg: CfgNode) -> list[str]:
         )
         cfg.MODEL.DEVICE = "cpu"
     if cfg.MODEL.DEVICE == "cpu" and cfg.SOLVER.AMP.ENABLED:
-        notes.append("SOLVER.AMP.ENABLED is for GPUs: training in float32 on the CPU")
-        cfg.SOLVER.AMP.ENABLED = False
+        if cfg.SOLVER.AMP.DTYPE == "fp16":
+            notes.append("SOLVER.AMP in fp16 is for GPUs: training in float32 on the CPU")
+            cfg.SOLVER.AMP.ENABLED = False
+        elif not cpu_computes_in_bfloat16():
+            notes.append("This CPU would only emulate bfloat16: training in float32")
+            cfg.SOLVER.AMP.ENABLED = False
     if cfg.TEST.EVAL_PERIOD <= 0:
         notes.append("TEST.EVAL_PERIOD is 0: evaluating once, after the last epoch")
         cfg.TEST.EVAL_PERIOD = cfg.SOLVER.MAX_EPOCH

@@ -8,7 +8,7 @@ from typing import Any
 from fastreid.config import CfgNode
 from fastreid.engine import DefaultTrainer
 from fastreid.engine.hooks import HookBase
-from fastreid.engine.train_loop import AMPTrainer, SimpleTrainer, TrainerBase
+from fastreid.engine.train_loop import TrainerBase
 from fastreid.evaluation import inference_on_dataset, print_csv_format
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils import comm
@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
 from mdpr.data.loader import build_test_loader, build_train_loader
+from mdpr.engine.mixed_precision import step_class
 from mdpr.engine.progress import ProgressReporter
 from mdpr.engine.results import write_results
 from mdpr.evaluation import ReidEvaluator, SubmissionWriter
@@ -52,8 +53,8 @@ class Trainer(DefaultTrainer):
             model = DistributedDataParallel(
                 model, device_ids=[comm.get_local_rank()], broadcast_buffers=False
             )
-        step_class = AMPTrainer if cfg.SOLVER.AMP.ENABLED else SimpleTrainer
-        self._trainer = step_class(model, data_loader, optimizer, parameters)
+        step = step_class(cfg.SOLVER.AMP.ENABLED, cfg.SOLVER.AMP.DTYPE)
+        self._trainer = step(model, data_loader, optimizer, parameters)
 
         self.cfg = cfg
         self.iters_per_epoch = len(train_set) // cfg.SOLVER.IMS_PER_BATCH

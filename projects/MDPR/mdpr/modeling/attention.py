@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mdpr.modeling.layers import EmbeddingBlock
+from mdpr.modeling.precision import at_least_float32
 
 __all__ = ["AttentionLogits", "BilinearAttentionPooling", "GuidedAttention", "foreground"]
 
@@ -104,8 +105,9 @@ class BilinearAttentionPooling(nn.Module):
         Returns:
             (B, M, E), values >= 0.
         """
+        # The powers of GeM in float32, also under mixed precision.
         pooled = [
-            self.pool(embedding(x * attention[:, m : m + 1])).flatten(1)
+            self.pool(at_least_float32(embedding(x * attention[:, m : m + 1]))).flatten(1)
             for m, embedding in enumerate(self.embeddings)
         ]
         return torch.stack(pooled, dim=1)

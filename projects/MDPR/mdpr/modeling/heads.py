@@ -8,6 +8,8 @@ from fastreid.layers.any_softmax import CircleSoftmax
 from fastreid.modeling.heads import REID_HEADS_REGISTRY, EmbeddingHead
 from torch import Tensor, nn
 
+from mdpr.modeling.precision import at_least_float32
+
 __all__ = ["MDPRHead", "OnDeviceCircleSoftmax", "build_head"]
 
 
@@ -49,6 +51,22 @@ class MDPRHead(EmbeddingHead):
         margin = self.cls_layer
         if type(margin) is CircleSoftmax:
             self.cls_layer = OnDeviceCircleSoftmax(margin.num_classes, margin.s, margin.m)
+
+    def forward(self, features: Tensor, targets: Tensor | None = None) -> Any:
+        """fast-reid's head, in float32 also under mixed precision.
+
+        The powers of GeM and cosines scaled by 64 do not survive half precision.
+
+        Args:
+            features: (B, C, h, w).
+            targets: (B,) classes, in training.
+
+        Returns:
+            In training a dict with ``cls_outputs`` and ``pred_class_logits`` (B, K) and ``features``
+            (B, C); in eval the features alone.
+        """
+        with torch.autocast(device_type=features.device.type, enabled=False):
+            return super().forward(at_least_float32(features), targets)
 
 
 def build_head(cfg: CfgNode, feat_dim: int, pooled: bool = False) -> nn.Module:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 
@@ -33,7 +32,7 @@ def normalize_pixels(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
         std: (1, 3, 1, 1), in the same 0..255 range.
 
     Returns:
-        (B, 3, H, W) float32.
+        (B, 3, H, W), of the number type of ``mean``.
     """
-    images = images.to(device=mean.device, dtype=torch.float32)
+    images = images.to(device=mean.device, dtype=mean.dtype)
     return (images - mean) / std

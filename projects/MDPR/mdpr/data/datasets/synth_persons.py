@@ -22,7 +22,7 @@ class SynthPersons(ImageDataset):
     """People drawn by this project, so that everything runs without any download.
 
     Dataset statistics:
-        - identities: 152 (train) + 72 (test), 6 cameras.
+        - identities: 304 (train) + 72 (test), 6 cameras.
         - images: 1824 (train) + 216 (query) + 984 (gallery, of which 120 are distractors).
         - the folder also holds 60 junk images of the gallery, which are left out.
 

@@ -71,10 +71,10 @@ class SynthPersonsSpec:
     """
 
     seed: int = 0
-    train_identities: int = 152
+    train_identities: int = 304
     test_identities: int = 72
     cameras: int = 6
-    train_images_per_camera: int = 2
+    train_images_per_camera: int = 1
     gallery_images_per_camera: int = 2
     query_cameras: int = 3
     distractors: int = 120

@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from mdpr.modeling.precision import at_least_float32
+
 
 def attention_area_loss(attention: Tensor) -> Tensor:
     """Mean over the batch of the total foreground attention of an image.
@@ -12,4 +14,4 @@ def attention_area_loss(attention: Tensor) -> Tensor:
     Returns:
         Scalar in 0..h*w (a pixel's maps and its background sum to 1), float32.
     """
-    return attention.float().sum() / attention.shape[0]
+    return at_least_float32(attention).sum() / attention.shape[0]

@@ -8,6 +8,7 @@ from fastreid.utils.registry import Registry
 from torch import Tensor
 
 from mdpr.modeling.losses.cross_entropy import smoothed_cross_entropy
+from mdpr.modeling.precision import at_least_float32
 
 __all__ = ["EMBEDDING_LOSS_REGISTRY", "EmbeddingLosses"]
 
@@ -81,7 +82,7 @@ def _triplet(cfg: CfgNode) -> tuple[str, LossFunction]:
     node = cfg.MODEL.LOSSES.TRI
 
     def loss(output: HeadOutput, targets: Tensor) -> Tensor:
-        features = output["features"].float()
+        features = at_least_float32(output["features"])
         return node.SCALE * triplet_loss(
             features, targets, node.MARGIN, node.NORM_FEAT, node.HARD_MINING
         )
@@ -94,7 +95,7 @@ def _circle(cfg: CfgNode) -> tuple[str, LossFunction]:
     node = cfg.MODEL.LOSSES.CIRCLE
 
     def loss(output: HeadOutput, targets: Tensor) -> Tensor:
-        features = output["features"].float()
+        features = at_least_float32(output["features"])
         return node.SCALE * pairwise_circleloss(features, targets, node.MARGIN, node.GAMMA)
 
     return "circle", loss
@@ -105,7 +106,7 @@ def _cosface(cfg: CfgNode) -> tuple[str, LossFunction]:
     node = cfg.MODEL.LOSSES.COSFACE
 
     def loss(output: HeadOutput, targets: Tensor) -> Tensor:
-        features = output["features"].float()
+        features = at_least_float32(output["features"])
         return node.SCALE * pairwise_cosface(features, targets, node.MARGIN, node.GAMMA)
 
     return "cosface", loss

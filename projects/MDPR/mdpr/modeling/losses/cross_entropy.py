@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mdpr.modeling.precision import at_least_float32
+
 
 def smoothed_cross_entropy(logits: Tensor, targets: Tensor, epsilon: float, alpha: float) -> Tensor:
     """fast-reid's ``cross_entropy_loss``: ``1 - epsilon`` on the true class, ``epsilon / (K - 1)`` on
@@ -22,7 +24,7 @@ def smoothed_cross_entropy(logits: Tensor, targets: Tensor, epsilon: float, alph
     Returns:
         Scalar >= 0, float32.
     """
-    logits = logits.float()
+    logits = at_least_float32(logits)
     log_probabilities = F.log_softmax(logits, dim=1)
     own = targets.unsqueeze(1)
     with torch.no_grad():

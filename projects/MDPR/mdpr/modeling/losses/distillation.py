@@ -3,6 +3,8 @@
 from torch import Tensor
 from torch.nn import functional as F
 
+from mdpr.modeling.precision import at_least_float32
+
 
 def mutual_distillation_loss(
     predicted_from_hard: Tensor, soft: Tensor, predicted_from_soft: Tensor, hard: Tensor
@@ -20,8 +22,12 @@ def mutual_distillation_loss(
     Returns:
         Scalar in -1..1, float32; it falls below 0 as the branches come to agree.
     """
-    agreement = F.cosine_similarity(predicted_from_hard.float(), soft.detach().float(), dim=1)
-    agreement = agreement + F.cosine_similarity(
-        predicted_from_soft.float(), hard.detach().float(), dim=1
-    )
+    agreement = _cosine(predicted_from_hard, soft)
+    agreement = agreement + _cosine(predicted_from_soft, hard)
     return -0.5 * agreement.mean()
+
+
+def _cosine(prediction: Tensor, target: Tensor) -> Tensor:
+    return F.cosine_similarity(
+        at_least_float32(prediction), at_least_float32(target.detach()), dim=1
+    )

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mdpr.modeling.precision import at_least_float32
+
 
 def diversity_loss(pooled: Tensor) -> Tensor:
     """Sum over pairs of maps i < j of the batch mean of ``cos(v_i, v_j)``.
@@ -16,7 +18,7 @@ def diversity_loss(pooled: Tensor) -> Tensor:
     Returns:
         Scalar in -M(M-1)/2..M(M-1)/2, float32; 0 with a single map.
     """
-    pooled = pooled.float()
+    pooled = at_least_float32(pooled)
     cosines = [
         F.cosine_similarity(pooled[:, i], pooled[:, j], dim=1).mean()
         for i, j in combinations(range(pooled.shape[1]), 2)
