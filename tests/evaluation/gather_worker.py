@@ -4,8 +4,9 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-# The conftest mends fast-reid's imports, in this process too.
-import conftest  # noqa: F401
+import mdpr  # noqa: F401 -- before fastreid, which it mends in this process too
+
+# isort: split
 import torch
 import torch.distributed as dist
 from fastreid.config import CfgNode
