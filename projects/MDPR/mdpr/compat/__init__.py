@@ -23,11 +23,13 @@ def install() -> None:
         cuhk03_protocol,
         data_loading,
         image_to_tensor,
+        object_gathering,
         optimizer,
         pairwise_distance,
         pixel_normalization,
         pretrained_backbone,
         rank_compilation,
+        sync_batch_norm,
     )
 
     for patch in (
@@ -35,10 +37,12 @@ def install() -> None:
         cuhk03_protocol,
         data_loading,
         image_to_tensor,
+        object_gathering,
         rank_compilation,
         cuhk03_protocol,
         pixel_normalization,
         pairwise_distance,
         pretrained_backbone,
+        sync_batch_norm,
     ):
         patch.apply()

@@ -3,7 +3,6 @@
 from collections import OrderedDict
 
 from fastreid.layers import get_norm
-from fastreid.layers.batch_norm import SyncBatchNorm
 from fastreid.layers.weight_init import weights_init_kaiming
 from torch import nn
 
@@ -36,7 +35,7 @@ def feature_norm(norm: str, channels: int) -> nn.Module:
         norm: "syncBN" gives a batch norm synchronised over processes, any other a plain one.
         channels: length of the vectors.
     """
-    return SyncBatchNorm(channels) if norm == "syncBN" else nn.BatchNorm1d(channels)
+    return get_norm(norm, channels) if norm == "syncBN" else nn.BatchNorm1d(channels)
 
 
 def initialize(module: nn.Module) -> None:
