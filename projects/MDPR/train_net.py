@@ -10,11 +10,11 @@ import sys
 import mdpr  # noqa: F401 -- before fastreid, which it mends
 
 # isort: split
-from fastreid.engine import default_argument_parser, launch
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
+from mdpr.engine.launch import argument_parser, launch
 from mdpr.engine.setup import make_config, start_run, weights_to_evaluate
 from mdpr.engine.trainer import Trainer
-from mdpr.errors import MDPRError
+from mdpr.errors import MDPRError, ProcessFailedError
 
 
 def main(args: argparse.Namespace) -> None:
@@ -36,15 +36,9 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = default_argument_parser().parse_args()
     try:
-        launch(
-            main,
-            arguments.num_gpus,
-            num_machines=arguments.num_machines,
-            machine_rank=arguments.machine_rank,
-            dist_url=arguments.dist_url,
-            args=(arguments,),
-        )
+        launch(main, argument_parser().parse_args())
     except MDPRError as error:
         sys.exit(f"error: {error}")
+    except ProcessFailedError as failure:
+        sys.exit(f"error: {failure}")

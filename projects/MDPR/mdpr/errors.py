@@ -3,7 +3,7 @@
 Command-line tools print these without a traceback; anything else is a defect and keeps its own.
 """
 
-__all__ = ["CheckpointError", "ConfigError", "DatasetError", "MDPRError"]
+__all__ = ["CheckpointError", "ConfigError", "DatasetError", "MDPRError", "ProcessFailedError"]
 
 
 class MDPRError(Exception):
@@ -20,3 +20,10 @@ class CheckpointError(MDPRError, ValueError):
 
 class DatasetError(MDPRError, RuntimeError):
     """A data set is missing, or its files are not what they should be."""
+
+
+class ProcessFailedError(RuntimeError):
+    """A process of a run failed, and the others were ended. The message has its traceback.
+
+    Not an `MDPRError`: as a rule it is a defect.
+    """

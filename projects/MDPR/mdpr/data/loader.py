@@ -12,6 +12,7 @@ from fastreid.utils import comm
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 from mdpr.compat.data_loading import HostDataLoader
+from mdpr.data.batch_sizes import IDENTITY_SAMPLERS, check_batch_sizes
 from mdpr.data.registry import load_dataset
 from mdpr.data.reid_dataset import ReIDDataset
 from mdpr.errors import ConfigError
@@ -19,8 +20,6 @@ from mdpr.errors import ConfigError
 __all__ = ["build_test_loader", "build_train_loader"]
 
 logger = logging.getLogger(__name__)
-
-IDENTITY_SAMPLERS = ("NaiveIdentitySampler", "BalancedIdentitySampler")
 
 
 def build_train_loader(cfg: CfgNode) -> DataLoader:
@@ -85,11 +84,8 @@ def build_test_loader(cfg: CfgNode, dataset_name: str) -> tuple[DataLoader, int]
 
 def _check_batches(cfg: CfgNode, num_images: int, num_identities: int) -> None:
     """Refuse sizes that would end in an empty epoch, or in a sampler that searches for ever."""
-    batch, processes = cfg.SOLVER.IMS_PER_BATCH, comm.get_world_size()
-    if batch % processes:
-        raise ConfigError(
-            f"SOLVER.IMS_PER_BATCH is {batch}: expected a multiple of the {processes} processes"
-        )
+    check_batch_sizes(cfg, comm.get_world_size())
+    batch = cfg.SOLVER.IMS_PER_BATCH
     if num_images < batch:
         raise ConfigError(
             f"SOLVER.IMS_PER_BATCH is {batch}: expected no more than the {num_images} training images"
@@ -97,11 +93,6 @@ def _check_batches(cfg: CfgNode, num_images: int, num_identities: int) -> None:
     if cfg.DATALOADER.SAMPLER_TRAIN not in IDENTITY_SAMPLERS:
         return
     instances = cfg.DATALOADER.NUM_INSTANCE
-    if (batch // processes) % instances:
-        raise ConfigError(
-            f"DATALOADER.NUM_INSTANCE is {instances}: expected a divisor of the {batch // processes} "
-            "images per process (SOLVER.IMS_PER_BATCH)"
-        )
     if num_identities < batch // instances:
         raise ConfigError(
             f"SOLVER.IMS_PER_BATCH {batch} at DATALOADER.NUM_INSTANCE {instances} takes "

@@ -69,16 +69,8 @@ def start_run(cfg: CfgNode, args: argparse.Namespace, notes: list[str]) -> CfgNo
     Returns:
         The config; ``MODEL.WEIGHTS`` is updated where that file was set aside with a previous run.
     """
-    if comm.is_main_process() and not args.eval_only and not args.resume:
-        moved = set_aside_previous_run(cfg.OUTPUT_DIR)
-        weights = Path(cfg.MODEL.WEIGHTS).absolute()
-        if moved is not None:
-            notes = [*notes, f"A previous run in {cfg.OUTPUT_DIR} was set aside in {moved}"]
-            if cfg.MODEL.WEIGHTS and weights.parent == moved.parent.parent.absolute():
-                cfg = cfg.clone()
-                cfg.defrost()
-                cfg.MODEL.WEIGHTS = str(moved / weights.name)
-                cfg.freeze()
+    if not args.eval_only and not args.resume:
+        cfg, notes = _set_aside(cfg, notes)
     setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="mdpr")
     default_setup(cfg, args)
     for note in notes:
@@ -86,6 +78,22 @@ def start_run(cfg: CfgNode, args: argparse.Namespace, notes: list[str]) -> CfgNo
     logger.info("Random seed (SEED): %d", cfg.SEED)
     seed_all_rng(cfg.SEED + comm.get_rank())
     return cfg
+
+
+def _set_aside(cfg: CfgNode, notes: list[str]) -> tuple[CfgNode, list[str]]:
+    """Set a previous run aside, in the first process; all learn of it before they write anything."""
+    moved = set_aside_previous_run(cfg.OUTPUT_DIR) if comm.is_main_process() else None
+    moved = comm.all_gather(moved)[0]
+    if moved is None:
+        return cfg, notes
+    notes = [*notes, f"A previous run in {cfg.OUTPUT_DIR} was set aside in {moved}"]
+    weights = Path(cfg.MODEL.WEIGHTS).absolute()
+    if cfg.MODEL.WEIGHTS and weights.parent == moved.parent.parent.absolute():
+        cfg = cfg.clone()
+        cfg.defrost()
+        cfg.MODEL.WEIGHTS = str(moved / weights.name)
+        cfg.freeze()
+    return cfg, notes
 
 
 def weights_to_evaluate(cfg: CfgNode) -> str:
@@ -120,6 +128,11 @@ def _fit_to_machine(cfg: CfgNode) -> list[str]:
         elif not cpu_computes_in_bfloat16():
             notes.append("This CPU would only emulate bfloat16: training in float32")
             cfg.SOLVER.AMP.ENABLED = False
+    if cfg.MODEL.BACKBONE.NORM == "syncBN" and cfg.MODEL.HEADS.NORM == "BN":
+        notes.append(
+            "MODEL.BACKBONE.NORM is 'syncBN', and MODEL.HEADS.NORM is 'BN': the heads' norms take the "
+            "statistics of their own process"
+        )
     if cfg.TEST.EVAL_PERIOD <= 0:
         notes.append("TEST.EVAL_PERIOD is 0: evaluating once, after the last epoch")
         cfg.TEST.EVAL_PERIOD = cfg.SOLVER.MAX_EPOCH

@@ -14,13 +14,13 @@ from fastreid.modeling.meta_arch import build_model
 from fastreid.utils import comm
 from fastreid.utils.events import EventWriter, JSONWriter, TensorboardXWriter
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 from torch.utils.data import DataLoader
 
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
 from mdpr.data.loader import build_test_loader, build_train_loader
+from mdpr.engine.data_parallel import bare, distribute, share_buffers
 from mdpr.engine.mixed_precision import step_class
 from mdpr.engine.progress import ProgressReporter
 from mdpr.engine.results import write_results
@@ -49,10 +49,7 @@ class Trainer(DefaultTrainer):
         cfg = self.auto_scale_hyperparams(cfg, train_set.num_classes)
         model = self.build_model(cfg)
         optimizer, parameters = self.build_optimizer(cfg, model)
-        if comm.get_world_size() > 1:
-            model = DistributedDataParallel(
-                model, device_ids=[comm.get_local_rank()], broadcast_buffers=False
-            )
+        model = distribute(model)
         step = step_class(cfg.SOLVER.AMP.ENABLED, cfg.SOLVER.AMP.DTYPE)
         self._trainer = step(model, data_loader, optimizer, parameters)
 
@@ -166,6 +163,8 @@ class Trainer(DefaultTrainer):
             Metrics in percent: of the one set, or by set where there are several; empty in processes
             other than the first.
         """
+        model = bare(model)
+        share_buffers(model)
         results: OrderedDict[str, Any] = OrderedDict()
         reported: dict[str, dict[str, float]] = {}
         for name in cfg.DATASETS.TESTS:

@@ -1,0 +1,210 @@
+"""Starting processes, and ending them: a run leaves none behind, however it ends."""
+
+import os
+import re
+import signal
+import socket
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import torch
+from mdpr.engine.launch import argument_parser, launch, run_world
+from mdpr.engine.process_group import listen
+from mdpr.engine.supervisor import Supervisor
+from mdpr.engine.world import ParentWorld
+from mdpr.errors import ConfigError, MDPRError, ProcessFailedError
+from support import ranks
+from support.configs import CONFIGS
+
+PAIR = ParentWorld("cpu", 2)
+
+
+def run(function, *args, world=PAIR):
+    """Processes that compute nothing are forked, which takes no time."""
+    started = time.monotonic()
+    try:
+        run_world(world, function, args, start_method="fork")
+    finally:
+        # "Within seconds": far below any time-out of a collective operation.
+        assert time.monotonic() - started < 30
+
+
+def is_running(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state not in "ZX"
+
+
+def wait_until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+class TestFailure:
+    def test_an_exception_ends_all_and_is_told_once(self):
+        with pytest.raises(ProcessFailedError) as error:
+            run(ranks.fail, 1, 0.3)
+        message = str(error.value)
+        assert message.startswith("rank 1 (process ")
+        assert message.count("Traceback") == 1
+        assert message.count("ValueError: the error of rank 1") == 1
+        assert "in fail" in message
+
+    def test_the_first_of_many_is_told(self):
+        with pytest.raises(ProcessFailedError, match="the error of rank 0"):
+            run(ranks.fail, 0, 0.0, world=ParentWorld("cpu", 4))
+
+    def test_what_the_user_can_mend_is_one_line(self):
+        with pytest.raises(MDPRError, match=r"^no such thing$"):
+            run(raise_user_error)
+
+    @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGUSR1])
+    def test_a_killed_process_ends_all(self, signum):
+        with pytest.raises(ProcessFailedError, match=rf"rank 1 .* was ended by {signum.name}"):
+            run(ranks.die, 1, signum)
+
+    def test_exit_code(self):
+        with pytest.raises(ProcessFailedError, match=r"rank 0 .* ended with exit code 7"):
+            run(ranks.say_exit, 0, 7)
+
+
+def raise_user_error():
+    raise ConfigError("no such thing")
+
+
+class TestSignals:
+    @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+    def test_first_signal_reaches_all(self, signum):
+        with pytest.raises(SystemExit) as ended:
+            run(ranks.signal_parent, signum)
+        assert ended.value.code == 128 + signum
+
+    def test_processes_may_finish_what_they_are_at(self, tmp_path):
+        with pytest.raises(SystemExit) as ended:
+            run(ranks.finish_when_asked, tmp_path, 143)
+        assert ended.value.code == 143
+        # Both were asked once, and the slower one was waited for.
+        saved = [(tmp_path / f"saved_by_{rank}").read_text() for rank in (0, 1)]
+        assert saved == ["[15]", "[15]"]
+
+    def test_processes_may_call_it_a_success(self, tmp_path):
+        run(ranks.finish_when_asked, tmp_path, 0)
+
+    def test_second_signal_ends_all(self):
+        with pytest.raises(SystemExit) as ended:
+            run(ranks.ignore_everything, (signal.SIGTERM, signal.SIGTERM))
+        assert ended.value.code == 143
+
+    def test_handlers_are_given_back(self):
+        before = [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
+        with pytest.raises(ProcessFailedError):
+            run(ranks.fail, 0, 0.0)
+        assert before == [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
+
+
+def test_processes_pause_and_die_with_their_parent(tmp_path):
+    parent = os.fork()
+    if parent == 0:  # stands for train_net.py; killed below
+        try:
+            run_world(PAIR, ranks.sleep_with_loader, (tmp_path,), start_method="fork")
+        finally:
+            os._exit(1)
+    files = [tmp_path / f"pids_{rank}" for rank in (0, 1)]
+    wait_until(lambda: all(file.exists() for file in files))
+    pids = [int(pid) for file in files for pid in file.read_text().split()]
+
+    def states():
+        return {Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in pids}
+
+    os.kill(parent, signal.SIGTSTP)
+    wait_until(lambda: states() == {"T"})
+    os.kill(parent, signal.SIGCONT)
+    wait_until(lambda: "T" not in states())
+
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+    wait_until(lambda: not any(is_running(pid) for pid in pids))
+
+
+class TestMeeting:
+    def test_port_in_use_is_named(self):
+        with closing(socket.socket()) as other:
+            other.bind(("", 0))
+            other.listen()
+            url = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+            with pytest.raises(ConfigError, match=rf"--dist-url is {url}: port \d+ is in use"):
+                run(ranks.speak, Path(), world=ParentWorld("cpu", 2, url=url))
+
+    def test_runs_side_by_side_take_ports_of_their_own(self):
+        (first, one), (second, other) = listen(None), listen(None)
+        assert one != other
+        del first, second
+
+    def test_file_url(self, tmp_path):
+        run(ranks.speak, tmp_path, world=ParentWorld("cpu", 2, url=f"file://{tmp_path}/meet"))
+        assert torch.load(tmp_path / "heard_by_1.pt")["place"] == (1, 2, 1, 2)
+
+    def test_two_machines(self, tmp_path):
+        """Two processes on each of two "machines": this process is one, a fork of it the other."""
+        store, url = listen(None)
+        del store  # the port is free again
+        worlds = [ParentWorld("cpu", 2, 2, machine, url) for machine in (0, 1)]
+        other = os.fork()
+        if other == 0:
+            code = 1
+            try:
+                run(ranks.speak, tmp_path, world=worlds[1])
+                code = 0
+            finally:
+                os._exit(code)
+        run(ranks.speak, tmp_path, world=worlds[0])
+        assert os.waitstatus_to_exitcode(os.waitpid(other, 0)[1]) == 0
+        places = [torch.load(tmp_path / f"heard_by_{rank}.pt")["place"] for rank in range(4)]
+        assert places == [(0, 4, 0, 2), (1, 4, 1, 2), (2, 4, 0, 2), (3, 4, 1, 2)]
+
+    def test_machines_that_disagree(self, tmp_path):
+        store, url = listen(None)
+        store.set("size", "6")
+        with pytest.raises(MDPRError, match=r"a run of 4 processes, another one for 6"):
+            run(ranks.speak, tmp_path, world=ParentWorld("cpu", 2, 2, 1, url))
+
+    def test_two_machines_of_one_rank(self, tmp_path):
+        store, url = listen(None)
+        store.add("rank 2", 1)
+        with pytest.raises(MDPRError, match=r"two processes have rank 2: .*--machine-rank"):
+            run(ranks.speak, tmp_path, world=ParentWorld("cpu", 2, 2, 1, url))
+
+
+class TestBeforeAnythingStarts:
+    ARGUMENTS = ("--config-file", str(CONFIGS / "Synthetic/mdpr_R18.yml"))
+
+    @pytest.mark.parametrize(
+        ("flags", "options", "message"),
+        [
+            (("--num-gpus", "3"), (), "IMS_PER_BATCH is 32: expected a multiple of the 3"),
+            (
+                ("--num-gpus", "2", "--num-machines", "2"),
+                ("DATALOADER.NUM_INSTANCE", "16"),
+                "NUM_INSTANCE is 16: expected a divisor of the 8 images per process",
+            ),
+            (("--num-gpus", "0"), (), "--num-gpus is 0: expected 1 or more"),
+            (("--num-gpus", "2"), ("MODEL.MDPR.NUM_PARTS", "0"), "NUM_PARTS is 0"),
+        ],
+    )
+    def test_bad_settings_are_named(self, flags, options, message, monkeypatch):
+        monkeypatch.setattr(Supervisor, "run", lambda *_: pytest.fail("processes were started"))
+        arguments = argument_parser().parse_args([*self.ARGUMENTS, *flags, *options])
+        with pytest.raises(ConfigError, match=re.escape(message)):
+            launch(lambda _: pytest.fail("the run was started"), arguments)
+
+    def test_evaluation_takes_any_batch(self):
+        flags = ("--eval-only", "SOLVER.IMS_PER_BATCH", "31")
+        reached = []
+        launch(reached.append, argument_parser().parse_args([*self.ARGUMENTS, *flags]))
+        assert reached[0].eval_only
