@@ -37,9 +37,10 @@ class SynthPersons(ImageDataset):
 
     _junk_pids = (JUNK, DISTRACTOR)
     dataset_name = "synthpersons"
+    spec = SynthPersonsSpec()  # a subclass with another one is another set
 
     def __init__(self, root: str = "datasets", **kwargs: Any) -> None:
-        folder = ensure_set(root, SynthPersonsSpec())
+        folder = ensure_set(root, self.spec)
         train = [
             (path, f"{self.dataset_name}_{pid}", f"{self.dataset_name}_{camera}")
             for path, pid, camera in _read(folder / TRAIN)
