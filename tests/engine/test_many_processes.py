@@ -11,7 +11,7 @@ from support.processes import PACKAGE, python, train_net
 from train_net import main
 
 # 27 images to test on: an odd number for two processes.
-ODD = Shape(test_identities=3, cameras=3, images=3)
+ODD = Shape(train_identities=4, test_identities=3, cameras=3, images=3)
 SMALL = (
     *("--config-file", "configs/Duke/mdpr_R50.yml"),
     *("MODEL.DEVICE", "cpu", "MODEL.BACKBONE.PRETRAIN", "False"),
@@ -65,9 +65,9 @@ def test_the_first_process_alone_reports(run):
 
 def test_the_batch_is_shared(run):
     folder, _ = run
-    # 72 training images, 16 of them a step over both processes.
+    # 36 training images, 16 of them a step over both processes.
     lines = [json.loads(line) for line in (folder / "metrics.json").read_text().splitlines()]
-    assert lines[-1]["iteration"] == 2 * (72 // 16) - 1
+    assert lines[-1]["iteration"] == 2 * (36 // 16) - 1
     assert "cls_accuracy" in lines[-1]
 
 
