@@ -5,7 +5,7 @@ import re
 import signal
 import socket
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -167,6 +167,19 @@ class TestMeeting:
         assert os.waitstatus_to_exitcode(os.waitpid(other, 0)[1]) == 0
         places = [torch.load(tmp_path / f"heard_by_{rank}.pt")["place"] for rank in range(4)]
         assert places == [(0, 4, 0, 2), (1, 4, 1, 2), (2, 4, 0, 2), (3, 4, 1, 2)]
+
+    def test_a_machine_that_goes_away_ends_the_other(self):
+        store, url = listen(None)
+        del store
+        worlds = [ParentWorld("cpu", 1, 2, machine, url) for machine in (0, 1)]
+        other = os.fork()
+        if other == 0:
+            with suppress(ProcessFailedError):
+                run(ranks.die, 1, signal.SIGKILL, world=worlds[1])
+            os._exit(0)
+        with pytest.raises(ProcessFailedError, match=r"rank 0 .* lost its connection"):
+            run(ranks.die, 1, signal.SIGKILL, world=worlds[0])
+        os.waitpid(other, 0)
 
     def test_machines_that_disagree(self, tmp_path):
         store, url = listen(None)

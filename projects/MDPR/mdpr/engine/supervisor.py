@@ -86,6 +86,7 @@ class Supervisor:
             ready = wait([*sentinels, *self._receivers], remaining)
             if not ready:
                 self._kill()
+                deadline = time.monotonic() + GRACE_SECONDS
             for item in ready:
                 if item in sentinels:
                     self._bury(sentinels[item])
@@ -194,7 +195,9 @@ def _signal_group(group: int, signum: int) -> None:
 def _error(failure: Failure, pid: int) -> Exception:
     if failure.blame is Blame.USER:
         return MDPRError(failure.text)
-    return ProcessFailedError(f"rank {failure.rank} (process {pid}) failed:\n\n{failure.text}")
+    what = "lost its connection to another process, which went away first; it may be on another machine"
+    happened = what if failure.blame is Blame.PEER else "failed"
+    return ProcessFailedError(f"rank {failure.rank} (process {pid}) {happened}:\n\n{failure.text}")
 
 
 def _how_it_ended(code: int) -> str:
