@@ -18,13 +18,13 @@ from fastreid.evaluation import ReidEvaluator as FastReidEvaluator
 from fastreid.utils import comm
 from numpy.typing import NDArray
 
-from .distances import DistanceSource, FeatureDistances
-from .gather import gather_rows
-from .labels import RetrievalLabels
-from .query_expansion import QueryExpansionOptions, expand_features
-from .ranking import rank
-from .rerank import RerankedDistances, RerankOptions
-from .roc import tpr_at_fpr
+from mdpr.evaluation.distances import DistanceSource, FeatureDistances
+from mdpr.evaluation.gather import gather_rows
+from mdpr.evaluation.labels import RetrievalLabels
+from mdpr.evaluation.query_expansion import QueryExpansionOptions, expand_features
+from mdpr.evaluation.ranking import rank
+from mdpr.evaluation.rerank import RerankedDistances, RerankOptions
+from mdpr.evaluation.roc import tpr_at_fpr
 
 logger = logging.getLogger(__name__)
 

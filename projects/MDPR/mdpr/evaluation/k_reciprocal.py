@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from .grid import GridFeatures, squared_distances
+from mdpr.evaluation.grid import GridFeatures, squared_distances
 
 _ROWS_PER_BLOCK: Final = 256
 

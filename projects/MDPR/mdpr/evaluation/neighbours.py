@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .distances import FeatureDistances, row_blocks
-from .grid import GridFeatures, squared_distances
-from .ordering import smallest_columns
+from mdpr.evaluation.distances import FeatureDistances, row_blocks
+from mdpr.evaluation.grid import GridFeatures, squared_distances
+from mdpr.evaluation.ordering import smallest_columns
 
 # Above the rounding error of faiss's ||x||^2 + ||y||^2 - 2 x.y in float32, relative to the norms.
 _FLOAT32_TOLERANCE: Final = 2.0**-18

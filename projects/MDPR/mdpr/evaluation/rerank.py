@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from .distances import FeatureDistances, images_on_grid
-from .k_reciprocal import encode
-from .neighbours import nearest_neighbours
-from .ragged import ragged_ranges
+from mdpr.evaluation.distances import FeatureDistances, images_on_grid
+from mdpr.evaluation.k_reciprocal import encode
+from mdpr.evaluation.neighbours import nearest_neighbours
+from mdpr.evaluation.ragged import ragged_ranges
 
 _ROWS_PER_BLOCK: Final = 32
 

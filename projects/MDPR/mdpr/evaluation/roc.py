@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .distances import DistanceSource, row_blocks
-from .labels import RetrievalLabels
-from .ordering import fill_cells, read_cells
+from mdpr.evaluation.distances import DistanceSource, row_blocks
+from mdpr.evaluation.labels import RetrievalLabels
+from mdpr.evaluation.ordering import fill_cells, read_cells
 
 FALSE_POSITIVE_RATES: Final = (1e-4, 1e-3, 1e-2)
 _SPARE_LEVELS: Final = 64

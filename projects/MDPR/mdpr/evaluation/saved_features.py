@@ -13,11 +13,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import check_finite_rows
-from .distances import DistanceSource, FeatureDistances
-from .labels import RetrievalLabels
-from .ranking import rank
-from .rerank import RerankedDistances, RerankOptions
+from mdpr.evaluation.checks import check_finite_rows
+from mdpr.evaluation.distances import DistanceSource, FeatureDistances
+from mdpr.evaluation.labels import RetrievalLabels
+from mdpr.evaluation.ranking import rank
+from mdpr.evaluation.rerank import RerankedDistances, RerankOptions
 
 # Array: dtype, shape.
 _LAYOUT: Final = {

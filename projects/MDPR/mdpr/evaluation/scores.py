@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .checks import name_rows
-from .labels import SameIdentityPairs
-from .ordering import ranks_of_cells, smallest_columns
-from .ragged import positions_in_groups
+from mdpr.evaluation.checks import name_rows
+from mdpr.evaluation.labels import SameIdentityPairs
+from mdpr.evaluation.ordering import ranks_of_cells, smallest_columns
+from mdpr.evaluation.ragged import positions_in_groups
 
 logger = logging.getLogger(__name__)
 

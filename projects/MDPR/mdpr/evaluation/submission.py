@@ -10,12 +10,11 @@ import torch
 from fastreid.config import CfgNode
 from fastreid.utils import comm
 
+from mdpr.evaluation.distances import DistanceSource, FeatureDistances, row_blocks
+from mdpr.evaluation.evaluator import ReidEvaluator
+from mdpr.evaluation.gather import gather_rows
+from mdpr.evaluation.rerank import RerankedDistances, RerankOptions
 from mdpr.files import write_atomically
-
-from .distances import DistanceSource, FeatureDistances, row_blocks
-from .evaluator import ReidEvaluator
-from .gather import gather_rows
-from .rerank import RerankedDistances, RerankOptions
 
 logger = logging.getLogger(__name__)
 
