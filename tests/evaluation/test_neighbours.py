@@ -69,40 +69,70 @@ def test_fewer_vectors_than_neighbours():
     assert nearest_neighbours(on_grid([[1.0]]), 20).tolist() == [[0]]
 
 
-def test_noise_of_float32_search_does_not_show(monkeypatch):
-    # A search that is off by as much as float32 rounding gives the same neighbours.
-    random = np.random.default_rng(2)
-    features = on_grid(
-        random.standard_normal((60, 1)) + 1e-3 * random.standard_normal((60, 6)), True
-    )
-    expected = nearest_neighbours(features, 8)
-
-    def noisy_search(vectors, k):
-        squared = ((vectors[:, None].astype(np.float64) - vectors[None]) ** 2).sum(axis=2)
-        squared += random.uniform(-1e-6, 1e-6, squared.shape)
-        found = np.argsort(squared, axis=1)[:, :k]
-        return np.take_along_axis(squared, found, axis=1).astype(np.float32), found
-
-    monkeypatch.setattr(neighbours_module, "_search", noisy_search)
-    np.testing.assert_array_equal(nearest_neighbours(features, 8), expected)
-
-
-def test_a_gpu_is_used_where_faiss_sees_one(monkeypatch):
-    calls = []
+@pytest.fixture
+def gpu(monkeypatch):
+    """A faiss that sees a GPU; the numbers of neighbours asked of it."""
+    faiss, asked = neighbours_module.faiss, []
 
     def knn_gpu(resources, queries, vectors, k):
-        calls.append(k)
-        return neighbours_module.faiss.knn(queries, vectors, k)
+        asked.append(k)
+        distances, found = faiss.knn(queries, vectors, k)
+        # As far off as float32 may be.
+        noise = np.random.default_rng(0).uniform(-1e-6, 1e-6, distances.shape)
+        distances = (distances + noise).astype(np.float32)
+        order = distances.argsort(axis=1)
+        return np.take_along_axis(distances, order, 1), np.take_along_axis(found, order, 1)
 
-    faiss = neighbours_module.faiss
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
     monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
     monkeypatch.setattr(faiss, "knn_gpu", knn_gpu, raising=False)
-    features = on_grid(np.random.default_rng(0).standard_normal((30, 5)))
-    found = nearest_neighbours(features, 4)
-    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 0)
-    np.testing.assert_array_equal(found, nearest_neighbours(features, 4))
-    assert calls == [5]
+    return asked
+
+
+@pytest.fixture
+def noisy_products(monkeypatch):
+    """Matrix products that are as far off as float32 may be."""
+    product = torch.addmm
+
+    def addmm(*arguments, out, **options):
+        return product(*arguments, out=out, **options).add_(
+            5e-7 * torch.randn_like(out).clamp(-1, 1)
+        )
+
+    monkeypatch.setattr(torch, "addmm", addmm)
+
+
+def nearly_equal(num):
+    """Vectors whose distances float32 hardly tells apart."""
+    random = np.random.default_rng(2)
+    return on_grid(random.standard_normal((num, 1)) + 1e-3 * random.standard_normal((num, 6)), True)
+
+
+@pytest.mark.parametrize("num", [10, 60, 500])
+def test_noise_on_the_cpu_does_not_show(num, noisy_products):
+    features = nearly_equal(num)
+    expected = neighbours_by_sorting(features.values, 8)
+    np.testing.assert_array_equal(nearest_neighbours(features, 8), expected)
+
+
+@pytest.mark.parametrize("num", [10, 60, 500])
+def test_noise_on_a_gpu_does_not_show(num, gpu):
+    features = nearly_equal(num)
+    expected = neighbours_by_sorting(features.values, 8)
+    np.testing.assert_array_equal(nearest_neighbours(features, 8), expected)
+    assert gpu == [min(16, num)]
+
+
+def test_matrix_products_that_were_allowed_to_be_coarse():
+    features = on_grid(np.random.default_rng(4).standard_normal((400, 64)), True)
+    expected = nearest_neighbours(features, 10)
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        np.testing.assert_array_equal(nearest_neighbours(features, 10), expected)
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 def test_threads_change_nothing():

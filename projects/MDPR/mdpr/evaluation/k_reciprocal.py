@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from mdpr.evaluation.grid import GridFeatures, squared_distances
+from mdpr.evaluation.parallel import for_each
 
 _ROWS_PER_BLOCK: Final = 256
 
@@ -49,10 +50,13 @@ def reciprocal(neighbours: NDArray[np.int32]) -> NDArray[np.bool_]:
         (N, K) whether row i is among the neighbours of its p-th neighbour.
     """
     mutual = np.empty(neighbours.shape, dtype=np.bool_)
-    for start in range(0, len(neighbours), _ROWS_PER_BLOCK):
+
+    def compare(start: int) -> None:
         block = neighbours[start : start + _ROWS_PER_BLOCK]
         own = np.arange(start, start + len(block), dtype=neighbours.dtype)
         mutual[start : start + len(block)] = (neighbours[block] == own[:, None, None]).any(axis=2)
+
+    for_each(compare, range(0, len(neighbours), _ROWS_PER_BLOCK))
     return mutual
 
 
@@ -65,10 +69,13 @@ def _expanded_neighbours(
     # fast-reid.
     half = full[:, : int(np.around(k1 / 2)) + 1]
     mutual, mutual_half = reciprocal(full), reciprocal(half)
-    keys = [
-        _expand_block(full, mutual, half, mutual_half, start)
-        for start in range(0, len(neighbours), _ROWS_PER_BLOCK)
-    ]
+    starts = range(0, len(neighbours), _ROWS_PER_BLOCK)
+    keys: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(starts)
+
+    def expand(start: int) -> None:
+        keys[starts.index(start)] = _expand_block(full, mutual, half, mutual_half, start)
+
+    for_each(expand, starts)
     rows, columns = np.divmod(np.concatenate(keys), len(neighbours))
     return rows, columns
 
@@ -96,7 +103,10 @@ def _expand_block(
     joining, place = np.nonzero(joins)
     all_rows = start + np.concatenate([rows, rows[joining]])
     all_members = np.concatenate([members, candidates[joining, place]])
-    return np.unique(all_rows * np.int64(len(neighbours)) + all_members)
+    keys = all_rows * np.int64(len(neighbours)) + all_members
+    keys.sort()
+    first = np.concatenate([[True], keys[1:] != keys[:-1]])
+    return keys[first]
 
 
 def _softmax_per_row(

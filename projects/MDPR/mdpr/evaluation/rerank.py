@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 from mdpr.evaluation.distances import FeatureDistances, images_on_grid
 from mdpr.evaluation.k_reciprocal import encode
 from mdpr.evaluation.neighbours import nearest_neighbours
+from mdpr.evaluation.parallel import for_each
 from mdpr.evaluation.ragged import ragged_ranges
 
 _ROWS_PER_BLOCK: Final = 32
@@ -101,13 +102,16 @@ class RerankedDistances:
 
     def rows(self, start: int, stop: int) -> torch.Tensor:
         """Compute rows ``start`` .. ``stop - 1``, (stop - start, G) float64."""
-        block = self._original.rows(start, stop).mul_(self._original_weight)
-        for first in range(start, stop, _ROWS_PER_BLOCK):
+        jaccard = np.empty((stop - start, self.num_gallery))
+
+        def fill(first: int) -> None:
             last = min(first + _ROWS_PER_BLOCK, stop)
-            jaccard = self._jaccard_distance(first, last)
-            jaccard *= 1 - self._original_weight
-            block[first - start : last - start] += torch.from_numpy(jaccard).to(block.device)
-        return block
+            jaccard[first - start : last - start] = self._jaccard_distance(first, last)
+
+        for_each(fill, range(start, stop, _ROWS_PER_BLOCK))
+        block = self._original.rows(start, stop).mul_(self._original_weight)
+        weight = 1 - self._original_weight
+        return block.add_(torch.from_numpy(jaccard).to(block.device), alpha=weight)
 
     def _jaccard_distance(self, start: int, stop: int) -> NDArray[np.float64]:
         """Compute Jaccard distances of queries ``start`` .. ``stop - 1`` to the gallery.
