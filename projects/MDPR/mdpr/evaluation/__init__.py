@@ -13,11 +13,14 @@ from mdpr.evaluation.saved_features import (
     save_features,
     score_saved_features,
 )
+from mdpr.evaluation.saved_rankings import SavedRankings, load_rankings, save_rankings
 from mdpr.evaluation.scores import RankingResult
+from mdpr.evaluation.settings import EvaluationSettings
 from mdpr.evaluation.submission import SubmissionWriter
 
 __all__ = [
     "DistanceSource",
+    "EvaluationSettings",
     "FeatureDistances",
     "MatrixDistances",
     "QueryExpansionOptions",
@@ -28,13 +31,16 @@ __all__ = [
     "RerankedDistances",
     "RetrievalLabels",
     "SavedFeatures",
+    "SavedRankings",
     "SubmissionWriter",
     "expand_features",
     "load_features",
+    "load_rankings",
     "rank",
     "rank_distances",
     "rank_features",
     "save_features",
+    "save_rankings",
     "score_saved_features",
     "tpr_at_fpr",
 ]
