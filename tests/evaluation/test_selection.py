@@ -3,7 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mdpr.evaluation.ordering import first_columns, smallest_columns
+from mdpr.evaluation.ordering import first_cells, smallest_cells
 from mdpr.evaluation.parallel import for_each
 from mdpr.evaluation.selection import RowGroups
 
@@ -35,19 +35,22 @@ def test_few_cells_besides_the_smallest():
     assert len(groups.cells(groups.limit())[0]) < 1.1 * 50 * 20
 
 
-def test_smallest_columns_of_long_rows():
+def test_smallest_cells_of_long_rows():
     block = np.random.default_rng(1).integers(0, 5000, (20, 3000)).astype(np.float64)
     block[3, 7:] = np.inf
-    found = smallest_columns(torch.from_numpy(block), 10)
+    found, values = smallest_cells(torch.from_numpy(block), 10)
     expected = np.argsort(block, axis=1, kind="stable")[:, :10]
-    expected[3, 7:] = -1
+    expected_values = np.take_along_axis(block, expected, axis=1)
+    expected[3, 7:], expected_values[3, 7:] = -1, np.nan
     np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(values, expected_values)
 
 
-def test_first_columns_of_short_rows():
+def test_first_cells_of_short_rows():
     rows, columns = np.array([2, 0, 2, 2]), np.array([5, 1, 4, 3])
-    found = first_columns(rows, columns, np.array([1.0, 0.0, 1.0, 2.0]), shape=(3, 2))
+    found, values = first_cells(rows, columns, np.array([1.0, 0.0, 1.0, 2.0]), shape=(3, 2))
     assert found.tolist() == [[1, -1], [-1, -1], [4, 5]]
+    np.testing.assert_array_equal(values, [[0, np.nan], [np.nan, np.nan], [1, 1]])
 
 
 @pytest.mark.parametrize("num_threads", [1, 2])

@@ -20,7 +20,7 @@ from mdpr.evaluation.parallel import for_each
 _STEPS_PER_UNIT: Final = 2.0**26
 _ROWS_PER_BLOCK: Final = 512
 # Few enough to stay in the cache.
-_PAIRS_PER_BLOCK: Final = 256
+_BYTES_OF_PAIRS: Final = 2**17
 _PAIRS_PER_THREAD: Final = 16384
 
 
@@ -111,10 +111,11 @@ def squared_distances(
         (P,) float64, from exact dot products.
     """
     products = np.empty(len(rows))
+    block = max(16, _BYTES_OF_PAIRS // (4 * features.values.shape[1]))
 
     def multiply(first: int) -> None:
-        for start in range(first, min(first + _PAIRS_PER_THREAD, len(rows)), _PAIRS_PER_BLOCK):
-            pairs = slice(start, start + _PAIRS_PER_BLOCK)
+        for start in range(first, min(first + _PAIRS_PER_THREAD, len(rows)), block):
+            pairs = slice(start, start + block)
             left, right = features.values[rows[pairs]], features.values[columns[pairs]]
             products[pairs] = np.einsum("pd,pd->p", left, right, dtype=np.float64)
 

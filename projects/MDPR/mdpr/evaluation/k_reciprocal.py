@@ -19,12 +19,20 @@ from mdpr.evaluation.parallel import for_each
 _ROWS_PER_BLOCK: Final = 256
 
 
-def encode(features: GridFeatures, neighbours: NDArray[np.int64], *, k1: int, k2: int) -> csr_array:
+def encode(
+    features: GridFeatures,
+    neighbours: NDArray[np.int64],
+    distances: NDArray[np.float64],
+    *,
+    k1: int,
+    k2: int,
+) -> csr_array:
     """Encode every image by its k-reciprocal neighbourhood.
 
     Args:
         features: N vectors.
         neighbours: (N, min(k1, N)) their nearest neighbours, see `nearest_neighbours`.
+        distances: (N, min(k1, N)) squared distances to these.
         k1: size of the neighbourhoods; the expansion uses those of size about k1 / 2.
         k2: number of neighbours over which vectors are averaged (local query expansion);
             1 for none.
@@ -35,7 +43,8 @@ def encode(features: GridFeatures, neighbours: NDArray[np.int64], *, k1: int, k2
     rows, columns = _expanded_neighbours(neighbours, k1)
     counts = np.bincount(rows, minlength=len(features))
     indptr = np.concatenate([[0], np.cumsum(counts)])
-    weights = _softmax_per_row(-squared_distances(features, rows, columns), rows, counts)
+    squared = _distances_of_pairs(features, neighbours, distances, rows, columns)
+    weights = _softmax_per_row(-squared, rows, counts)
     encoding = csr_array((weights, columns, indptr), shape=(len(features), len(features)))
     return encoding if k2 == 1 else _average(encoding, neighbours[:, :k2])
 
@@ -107,6 +116,25 @@ def _expand_block(
     keys.sort()
     first = np.concatenate([[True], keys[1:] != keys[:-1]])
     return keys[first]
+
+
+def _distances_of_pairs(
+    features: GridFeatures,
+    neighbours: NDArray[np.int64],
+    distances: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Find squared distances of sorted pairs (P,); most are those of neighbours, and known."""
+    order = np.argsort(neighbours, axis=1)
+    first_key = np.arange(len(neighbours))[:, None] * len(neighbours)
+    known = (first_key + np.take_along_axis(neighbours, order, axis=1)).ravel()
+    keys = rows * len(neighbours) + columns
+    place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    squared = np.take_along_axis(distances, order, axis=1).ravel()[place]
+    new = np.flatnonzero(known[place] != keys)
+    squared[new] = squared_distances(features, rows[new], columns[new])
+    return squared
 
 
 def _softmax_per_row(

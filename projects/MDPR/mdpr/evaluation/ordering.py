@@ -75,7 +75,7 @@ def _ranks_by_sorting(
     return ranks[_cell_index(block, rows, columns)].cpu().numpy()
 
 
-def smallest_columns(block: torch.Tensor, k: int) -> NDArray[np.int64]:
+def smallest_cells(block: torch.Tensor, k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Find the k smallest cells of each row, in order.
 
     Args:
@@ -83,22 +83,23 @@ def smallest_columns(block: torch.Tensor, k: int) -> NDArray[np.int64]:
         k: 1 <= k <= G.
 
     Returns:
-        (B, k) columns, nearest first; -1 where fewer than k cells of the row are left.
+        (B, k) columns, nearest first, and their values; -1 and NaN where fewer than k cells of the row
+        are left.
     """
     groups = RowGroups(block, k)
     cells = groups.cells(groups.limit().clamp(max=torch.finfo(block.dtype).max))
     values = block[cells].cpu().numpy()
     rows, columns = (index.cpu().numpy() for index in cells)
-    return first_columns(rows, columns, values, shape=(len(block), k))
+    return first_cells(rows, columns, values, shape=(len(block), k))
 
 
-def first_columns(
+def first_cells(
     rows: NDArray[np.int64],
     columns: NDArray[np.int64],
     values: NDArray[np.float64],
     *,
     shape: tuple[int, int],
-) -> NDArray[np.int64]:
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Order some cells within their rows and keep the first of each row.
 
     Args:
@@ -106,12 +107,13 @@ def first_columns(
         shape: number of rows B and number k to keep of each.
 
     Returns:
-        (B, k) columns, smallest value first; -1 where a row has fewer than k cells.
+        (B, k) columns, smallest value first, and the values; -1 and NaN where a row has fewer than k.
     """
     order = np.lexsort((columns, values, rows))
     rows = rows[order]
     places = positions_in_groups(rows, np.bincount(rows, minlength=shape[0]))
     kept = places < shape[1]
-    first = np.full(shape, -1, dtype=np.int64)
-    first[rows[kept], places[kept]] = columns[order[kept]]
-    return first
+    first, smallest = np.full(shape, -1, dtype=np.int64), np.full(shape, np.nan)
+    cells = rows[kept], places[kept]
+    first[cells], smallest[cells] = columns[order[kept]], values[order[kept]]
+    return first, smallest

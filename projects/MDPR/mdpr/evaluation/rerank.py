@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 
 from mdpr.evaluation.distances import FeatureDistances, images_on_grid
 from mdpr.evaluation.k_reciprocal import encode
-from mdpr.evaluation.neighbours import nearest_neighbours
+from mdpr.evaluation.neighbours import neighbours_and_distances
 from mdpr.evaluation.parallel import for_each
 from mdpr.evaluation.ragged import ragged_ranges
 
@@ -80,8 +80,8 @@ class RerankedDistances:
         options = options or RerankOptions()
         images = images_on_grid(query_features, gallery_features, metric)
         num_query = len(query_features)
-        neighbours = nearest_neighbours(images, options.k1)
-        encoding = encode(images, neighbours, k1=options.k1, k2=options.k2)
+        neighbours, distances = neighbours_and_distances(images, options.k1)
+        encoding = encode(images, neighbours, distances, k1=options.k1, k2=options.k2)
         self._query_encoding = encoding[:num_query]
         # By column: which gallery images have weight on an image.
         self._inverted_gallery = encoding[num_query:].tocsc()

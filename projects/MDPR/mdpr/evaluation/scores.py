@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mdpr.errors import EvaluationError
 from mdpr.evaluation.checks import name_rows
 from mdpr.evaluation.labels import SameIdentityPairs
-from mdpr.evaluation.ordering import ranks_of_cells, read_cells, smallest_columns
+from mdpr.evaluation.ordering import ranks_of_cells, smallest_cells
 from mdpr.evaluation.ragged import positions_in_groups
 
 logger = logging.getLogger(__name__)
@@ -126,11 +126,8 @@ class Scores:
         self.inverse_negative_penalty[found] = counts[valid] / (ranks[last] + 1)
         self.first_match_rank[found] = ranks[last - counts[valid] + 1]
         if self.top_columns is not None and self.top_distances is not None:
-            columns = smallest_columns(block, self.top_columns.shape[1])
-            self.top_columns[start:stop] = columns
-            there = np.nonzero(columns >= 0)
-            distances = read_cells(block, there[0], columns[there])
-            self.top_distances[start:stop][there] = distances
+            columns, distances = smallest_cells(block, self.top_columns.shape[1])
+            self.top_columns[start:stop], self.top_distances[start:stop] = columns, distances
 
     def result(self, *, count_first_matches: bool, repeats: int) -> RankingResult:
         """Sum up.

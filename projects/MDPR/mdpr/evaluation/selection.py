@@ -36,10 +36,11 @@ class RowGroups:
         grouped = num_columns // num_groups * num_groups
         self._last = block[:, grouped:]
         self._members = block[:, :grouped].unflatten(1, (-1, num_groups))
-        self._minima = torch.cat([self._members.amin(dim=1), self._last], dim=1)
+        minima = torch.cat([self._members.amin(dim=1), self._last], dim=1)
+        self._minima = minima.float() if minima.dtype == torch.bfloat16 else minima
 
     def limit(self) -> torch.Tensor:
-        """Bound the k-th smallest cell of each row from above, (B, 1)."""
+        """Bound the k-th smallest cell of each row from above, (B, 1); float32 for narrower cells."""
         return self._minima.kthvalue(self._k, dim=1, keepdim=True).values
 
     def count(self, limit: torch.Tensor) -> torch.Tensor:
