@@ -127,13 +127,12 @@ class _BFloat16Scores:
     def __init__(
         self, vectors: torch.Tensor, lengths: torch.Tensor, error: torch.Tensor, block_rows: int
     ) -> None:
-        self._vectors = vectors.bfloat16().neg_()
-        self._left = -self._vectors
+        self._vectors = vectors.bfloat16()
         lost = torch.cat(
             [
                 torch.linalg.vector_norm(exact - rounded.float(), dim=1)
                 for exact, rounded in zip(
-                    vectors.split(block_rows), self._left.split(block_rows), strict=True
+                    vectors.split(block_rows), self._vectors.split(block_rows), strict=True
                 )
             ]
         )
@@ -144,7 +143,7 @@ class _BFloat16Scores:
 
     def block(self, rows: slice) -> torch.Tensor:
         out = self._buffer[: rows.stop - rows.start]
-        return torch.mm(self._left[rows], self._vectors.T, out=out)
+        return torch.mm(-self._vectors[rows], self._vectors.T, out=out)
 
     def slack(self, rows: slice, limit: torch.Tensor) -> torch.Tensor:
         # The result is rounded too, in proportion to itself; the wanted scores are within the errors

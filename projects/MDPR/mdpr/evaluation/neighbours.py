@@ -65,7 +65,7 @@ def neighbours_and_distances(
 def _search_exactly(
     features: GridFeatures, rows: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Find the k nearest neighbours of some rows (R,) by exact distances to all vectors."""
+    """Find the k nearest neighbours of some rows (R,) by exact distances, and these, both (R, k)."""
     source = FeatureDistances(features[rows], features, metric="euclidean")
     found, distances = np.empty((len(rows), k), dtype=np.int64), np.empty((len(rows), k))
     for start, stop in row_blocks(source, None):
