@@ -5,12 +5,14 @@ import logging
 
 import numpy as np
 import pytest
+import torch
 from mdpr.engine.trainer import Trainer
 from mdpr.errors import DatasetError
 from mdpr.evaluation import load_features, load_rankings, score_saved_features
 from support.configs import ROOT, tiny_config
 from support.miniatures import make_duke, make_market
 from support.processes import python
+from torch import nn
 
 SETS = ("DukeMTMC", "Market1501")
 SWITCHES = (
@@ -34,16 +36,29 @@ def options():
     )
 
 
+class Noisy(nn.Module):
+    """Features with noise, so that scores are not perfect and differ between sets."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs):
+        features = self.model(inputs)
+        return features + 2 * features.std() * torch.randn_like(features)
+
+
 def test_several_sets_in_one_run(datasets, options, tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("FASTREID_DATASETS", str(datasets))
     cfg = tiny_config(*options, *SWITCHES, "OUTPUT_DIR", str(tmp_path))
-    model = Trainer.build_model(cfg)
+    model = Noisy(Trainer.build_model(cfg))
     with caplog.at_level(logging.INFO):
         returned = Trainer.test(cfg, model)
     assert list(returned) == list(SETS)
     names = [name + setting for name in SETS for setting in ("", "+rerank")]
     results = json.loads((tmp_path / "results.json").read_text())
     assert list(results) == names
+    assert len({results[name]["mAP"] for name in names}) == 4
     tables = [record.message for record in caplog.records if "| data set" in record.message]
     assert len(tables) == 1
     for name in names:
