@@ -6,7 +6,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mdpr.evaluation import RerankOptions, load_features, score_saved_features
+from mdpr.evaluation import (
+    RankingOptions,
+    RerankOptions,
+    load_features,
+    score_saved_features,
+)
+from mdpr.evaluation.checks import METRICS
+from mdpr.evaluation.ranking import PROTOCOLS
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -15,7 +22,18 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "file", type=Path, help="npz with features (N, D), person, camera and is_query (N,)"
     )
     parser.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking")
-    parser.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine")
+    defaults = RerankOptions()
+    parser.add_argument("--k1", type=int, default=defaults.k1, help="of re-ranking")
+    parser.add_argument("--k2", type=int, default=defaults.k2, help="of re-ranking")
+    parser.add_argument(
+        "--lambda",
+        type=float,
+        default=defaults.original_weight,
+        dest="weight",
+        help="of re-ranking",
+    )
+    parser.add_argument("--protocol", choices=PROTOCOLS, default=PROTOCOLS[0])
+    parser.add_argument("--metric", choices=METRICS, default=METRICS[0])
     parser.add_argument("--json", type=Path, help="also write the scores to this file")
     return parser.parse_args(arguments)
 
@@ -26,7 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         scores = score_saved_features(
             load_features(arguments.file),
             metric=arguments.metric,
-            rerank=RerankOptions() if arguments.rerank else None,
+            rerank=RerankOptions(arguments.k1, arguments.k2, arguments.weight)
+            if arguments.rerank
+            else None,
+            options=RankingOptions(protocol=arguments.protocol),
         )
     except (OSError, TypeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

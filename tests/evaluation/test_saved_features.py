@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from evaluation.reference import random_problem
 from mdpr.evaluation import (
+    RankingOptions,
     RerankedDistances,
     RerankOptions,
     SavedFeatures,
@@ -174,6 +175,21 @@ def test_script(tmp_path, script, capsys):
     expected = score_saved_features(load_features(file), rerank=RerankOptions())
     assert json.loads((tmp_path / "scores.json").read_text()) == expected
     assert f"mAP     {expected['mAP']:7.2f} %" in capsys.readouterr().out
+
+
+def test_options_of_the_script(tmp_path, script, capsys):
+    file, out = write(tmp_path / "set.npz"), tmp_path / "scores.json"
+    options = ["--k1", "7", "--k2", "3", "--lambda", "0.5", "--metric", "euclidean"]
+    assert script([str(file), "--rerank", *options, "--json", str(out)]) == 0
+    expected = score_saved_features(
+        load_features(file), metric="euclidean", rerank=RerankOptions(7, 3, 0.5)
+    )
+    assert json.loads(out.read_text()) == expected
+    assert script([str(file), "--protocol", "cuhk03", "--json", str(out)]) == 0
+    expected = score_saved_features(load_features(file), options=RankingOptions("cuhk03"))
+    assert json.loads(out.read_text()) == expected
+    assert script([str(file), "--rerank", "--k1", "0"]) == 1
+    assert "k1 must be at least 1, got 0" in capsys.readouterr().err
 
 
 def test_script_on_a_wrong_file(tmp_path, script, capsys):

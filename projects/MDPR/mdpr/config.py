@@ -8,7 +8,7 @@ __all__ = ["add_mdpr_config"]
 
 
 def add_mdpr_config(cfg: CfgNode) -> None:
-    """Add ``MODEL.MDPR``, ``SEED``, ``SOLVER.AMP.DTYPE`` and the data sets' options, with defaults.
+    """Add ``MODEL.MDPR``, ``TEST.MDPR``, ``SEED``, ``SOLVER.AMP.DTYPE`` and the data sets' options.
 
     Args:
         cfg: what ``fastreid.config.get_cfg()`` returns; changed in place.
@@ -43,4 +43,23 @@ def add_mdpr_config(cfg: CfgNode) -> None:
     # Seed of weights, sampling and augmentation; process r adds r.
     cfg.SEED = 0
 
+    cfg.TEST.MDPR = _evaluation_node()
+
     add_dataset_config(cfg)
+
+
+def _evaluation_node() -> CfgNode:
+    """What an evaluation does besides fast-reid's keys in ``TEST``."""
+    node = CfgNode()
+    # "market1501" (also that of DukeMTMC, MSMT17 and CUHK03NP), or "cuhk03": the classic one of CUHK03,
+    # galleries with one random image per person.
+    node.PROTOCOL = "market1501"
+    # Write the features and labels of every test set to OUTPUT_DIR/<DataSet>_features.npz, the file that
+    # scripts/evaluate_features.py reads.
+    node.SAVE_FEATURES = False
+    # Write every query's AP and its nearest gallery images to OUTPUT_DIR/<DataSet>_rankings.npz, and with
+    # re-ranking to <DataSet>+rerank_rankings.npz as well.
+    node.SAVE_RANKINGS = False
+    # How many gallery images of each query SAVE_RANKINGS keeps, >= 1.
+    node.RANKING_LENGTH = 50
+    return node

@@ -3,7 +3,14 @@
 Command-line tools print these without a traceback; anything else is a defect and keeps its own.
 """
 
-__all__ = ["CheckpointError", "ConfigError", "DatasetError", "MDPRError", "ProcessFailedError"]
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DatasetError",
+    "EvaluationError",
+    "MDPRError",
+    "ProcessFailedError",
+]
 
 
 class MDPRError(Exception):
@@ -20,6 +27,10 @@ class CheckpointError(MDPRError, ValueError):
 
 class DatasetError(MDPRError, RuntimeError):
     """A data set is missing, or its files are not what they should be."""
+
+
+class EvaluationError(MDPRError, ValueError):
+    """Features or labels cannot be scored."""
 
 
 class ProcessFailedError(RuntimeError):

@@ -10,6 +10,8 @@ RUN_FILES = (
     "last_checkpoint",
     "metrics.json",
     "results.json",
+    "*_features.npz",
+    "*_rankings.npz",
     "config.yaml",
     "log.txt*",
     "events.out.tfevents.*",

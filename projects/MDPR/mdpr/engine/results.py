@@ -4,9 +4,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from tabulate import tabulate
+
 from mdpr.files import write_atomically
 
-__all__ = ["METRICS", "write_results"]
+__all__ = ["METRICS", "results_table", "write_results"]
 
 METRICS = ("mAP", "Rank-1", "Rank-5", "Rank-10", "mINP")
 
@@ -31,3 +33,22 @@ def write_results(output_dir: str | Path, results: Mapping[str, Mapping[str, flo
         json.dump(content, file, indent=2)
         file.write("\n")
     return path
+
+
+def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
+    """Lay out metrics, a row for each data set and setting.
+
+    Args:
+        results: as for `write_results`; further metrics come behind those of the file.
+
+    Returns:
+        A table of several lines, in percent but for TPR@FPR.
+    """
+    columns = list(METRICS)
+    for metrics in results.values():
+        columns += [name for name in metrics if name not in columns and name != "metric"]
+    rows = [
+        [name, *(metrics.get(column) for column in columns)] for name, metrics in results.items()
+    ]
+    formats = ["", *(".4f" if column.startswith("TPR") else ".2f" for column in columns)]
+    return tabulate(rows, ["data set", *columns], tablefmt="github", floatfmt=formats)

@@ -9,7 +9,7 @@ from fastreid.config import CfgNode
 from fastreid.engine import DefaultTrainer
 from fastreid.engine.hooks import HookBase
 from fastreid.engine.train_loop import TrainerBase
-from fastreid.evaluation import inference_on_dataset, print_csv_format
+from fastreid.evaluation import inference_on_dataset
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils import comm
 from fastreid.utils.events import EventWriter, JSONWriter, TensorboardXWriter
@@ -23,7 +23,7 @@ from mdpr.data.loader import build_test_loader, build_train_loader
 from mdpr.engine.data_parallel import bare, distribute, share_buffers
 from mdpr.engine.mixed_precision import step_class
 from mdpr.engine.progress import ProgressReporter
-from mdpr.engine.results import write_results
+from mdpr.engine.results import results_table, write_results
 from mdpr.evaluation import ReidEvaluator, SubmissionWriter
 
 __all__ = ["Trainer"]
@@ -149,33 +149,43 @@ class Trainer(DefaultTrainer):
         """
         loader, num_query = cls.build_test_loader(cfg, dataset_name)
         test_set: Any = loader.dataset
+        paths = [path for path, _, _ in test_set.img_items]
         if test_set.has_identities:
-            return loader, ReidEvaluator(cfg, num_query, output_dir)
-        names = [path for path, _, _ in test_set.img_items]
-        path = Path(output_dir or cfg.OUTPUT_DIR) / f"{dataset_name}_submission.csv"
-        return loader, SubmissionWriter(cfg, num_query, names, path)
+            evaluator = ReidEvaluator(
+                cfg, num_query, output_dir, dataset_name=dataset_name, paths=paths
+            )
+            return loader, evaluator
+        file = Path(output_dir or cfg.OUTPUT_DIR) / f"{dataset_name}_submission.csv"
+        return loader, SubmissionWriter(cfg, num_query, paths, file)
 
     @classmethod
     def test(cls, cfg: CfgNode, model: nn.Module) -> OrderedDict[str, Any]:
-        """Evaluate on every set of ``DATASETS.TESTS`` and write ``OUTPUT_DIR/results.json``.
+        """Evaluate on every set of ``DATASETS.TESTS``, log one table of them all, and write
+        ``OUTPUT_DIR/results.json``.
 
         Returns:
             Metrics in percent: of the one set, or by set where there are several; empty in processes
             other than the first.
+
+        Raises:
+            DatasetError: a set is missing; raised before any is evaluated.
+            EvaluationError: features or labels that cannot be scored.
         """
         model = bare(model)
         share_buffers(model)
         results: OrderedDict[str, Any] = OrderedDict()
         reported: dict[str, dict[str, float]] = {}
-        for name in cfg.DATASETS.TESTS:
-            loader, evaluator = cls.build_evaluator(cfg, name)
+        tests = [(name, *cls.build_evaluator(cfg, name)) for name in cfg.DATASETS.TESTS]
+        for number, (name, loader, evaluator) in enumerate(tests, 1):
+            logger.info("Evaluating on %s (%d of %d)", name, number, len(tests))
             metrics = inference_on_dataset(model, loader, evaluator, cfg.TEST.FLIP.ENABLED)
+            evaluator.reset()  # the features of one set at a time
             if not comm.is_main_process():
                 continue
             results[name] = metrics
             for setting, values in evaluator.results_by_setting.items():
                 reported[name + setting] = dict(values)
-                print_csv_format(OrderedDict([*values.items(), ("dataset", name + setting)]))
         if reported:
-            logger.info("Results written to %s", write_results(cfg.OUTPUT_DIR, reported))
+            path = write_results(cfg.OUTPUT_DIR, reported)
+            logger.info("Results, also in %s:\n%s", path, results_table(reported))
         return next(iter(results.values())) if len(results) == 1 else results

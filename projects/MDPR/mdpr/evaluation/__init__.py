@@ -1,23 +1,26 @@
 """Evaluation: exact ranking metrics, k-reciprocal re-ranking and query expansion, in blocks."""
 
-from .distances import DistanceSource, FeatureDistances, MatrixDistances
-from .evaluator import ReidEvaluator
-from .labels import RetrievalLabels
-from .query_expansion import QueryExpansionOptions, expand_features
-from .ranking import RankingOptions, rank, rank_distances, rank_features
-from .rerank import RerankedDistances, RerankOptions
-from .roc import tpr_at_fpr
-from .saved_features import (
+from mdpr.evaluation.distances import DistanceSource, FeatureDistances, MatrixDistances
+from mdpr.evaluation.evaluator import ReidEvaluator
+from mdpr.evaluation.labels import RetrievalLabels
+from mdpr.evaluation.query_expansion import QueryExpansionOptions, expand_features
+from mdpr.evaluation.ranking import RankingOptions, rank, rank_distances, rank_features
+from mdpr.evaluation.rerank import RerankedDistances, RerankOptions
+from mdpr.evaluation.roc import tpr_at_fpr
+from mdpr.evaluation.saved_features import (
     SavedFeatures,
     load_features,
     save_features,
     score_saved_features,
 )
-from .scores import RankingResult
-from .submission import SubmissionWriter
+from mdpr.evaluation.saved_rankings import SavedRankings, load_rankings, save_rankings
+from mdpr.evaluation.scores import RankingResult
+from mdpr.evaluation.settings import EvaluationSettings
+from mdpr.evaluation.submission import SubmissionWriter
 
 __all__ = [
     "DistanceSource",
+    "EvaluationSettings",
     "FeatureDistances",
     "MatrixDistances",
     "QueryExpansionOptions",
@@ -28,13 +31,16 @@ __all__ = [
     "RerankedDistances",
     "RetrievalLabels",
     "SavedFeatures",
+    "SavedRankings",
     "SubmissionWriter",
     "expand_features",
     "load_features",
+    "load_rankings",
     "rank",
     "rank_distances",
     "rank_features",
     "save_features",
+    "save_rankings",
     "score_saved_features",
     "tpr_at_fpr",
 ]

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mdpr.errors import EvaluationError
+
 METRICS: Final = ("cosine", "euclidean")
 _ROWS_NAMED: Final = 5
 _ROWS_PER_CHECK: Final = 4096
@@ -54,24 +56,24 @@ def as_feature_matrix(
 
 
 def check_finite_rows(matrix: NDArray[np.floating], name: str) -> None:
-    """Raise ValueError when a row of ``matrix`` (N, M) holds NaN or infinity."""
+    """Raise EvaluationError when a row of ``matrix`` (N, M) holds NaN or infinity."""
     bad = [
         start + np.flatnonzero(~np.isfinite(matrix[start : start + _ROWS_PER_CHECK]).all(axis=1))
         for start in range(0, len(matrix), _ROWS_PER_CHECK)
     ]
     rows = np.concatenate(bad) if bad else np.empty(0, dtype=np.int64)
     if len(rows):
-        raise ValueError(
+        raise EvaluationError(
             f"{name}: {len(rows)} of {len(matrix)} rows hold NaN or infinity "
             f"({name_rows(rows)}); check the model's outputs and its input images"
         )
 
 
 def check_nonzero_rows(norms: NDArray[np.floating], name: str) -> None:
-    """Raise ValueError when a norm in ``norms`` (N,) is zero: cosine has no meaning there."""
+    """Raise EvaluationError when a norm in ``norms`` (N,) is zero: cosine has no meaning there."""
     rows = np.flatnonzero(norms == 0)
     if len(rows):
-        raise ValueError(
+        raise EvaluationError(
             f"{name}: {len(rows)} of {len(norms)} rows have zero norm ({name_rows(rows)}), "
             "for which cosine similarity is undefined; use the euclidean metric or check the model"
         )

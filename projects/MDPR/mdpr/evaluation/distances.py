@@ -13,8 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .checks import as_feature_matrix, check_finite_rows, check_metric, check_nonzero_rows
-from .grid import GridFeatures, to_grid
+from mdpr.evaluation.checks import (
+    as_feature_matrix,
+    check_finite_rows,
+    check_metric,
+    check_nonzero_rows,
+)
+from mdpr.evaluation.grid import GridFeatures, to_grid
 
 BLOCK_BYTES: Final = 64 * 2**20
 _DOUBLE_GALLERY_BYTES: Final = 512 * 2**20

@@ -2,14 +2,15 @@
 
 Drop-in for `fastreid.evaluation.ReidEvaluator`: same configuration keys (``TEST.METRIC``,
 ``TEST.RERANK``, ``TEST.AQE``, ``TEST.ROC``), same results under the same names. It compiles
-nothing, needs no GPU and never holds all distances.
+nothing, needs no GPU and never holds all distances. Keys of its own are in ``TEST.MDPR``.
 """
 
 import copy
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,13 +19,18 @@ from fastreid.evaluation import ReidEvaluator as FastReidEvaluator
 from fastreid.utils import comm
 from numpy.typing import NDArray
 
-from .distances import DistanceSource, FeatureDistances
-from .gather import gather_rows
-from .labels import RetrievalLabels
-from .query_expansion import QueryExpansionOptions, expand_features
-from .ranking import rank
-from .rerank import RerankedDistances, RerankOptions
-from .roc import tpr_at_fpr
+from mdpr.errors import EvaluationError
+from mdpr.evaluation.distances import DistanceSource, FeatureDistances
+from mdpr.evaluation.gather import gather_rows
+from mdpr.evaluation.labels import RetrievalLabels
+from mdpr.evaluation.query_expansion import expand_features
+from mdpr.evaluation.ranking import rank
+from mdpr.evaluation.rerank import RerankedDistances
+from mdpr.evaluation.roc import tpr_at_fpr
+from mdpr.evaluation.saved_features import SavedFeatures, save_features
+from mdpr.evaluation.saved_rankings import SavedRankings, save_rankings
+from mdpr.evaluation.scores import RankingResult
+from mdpr.evaluation.settings import EvaluationSettings
 
 logger = logging.getLogger(__name__)
 
@@ -39,14 +45,35 @@ class ReidEvaluator(FastReidEvaluator):
             with ("+rerank") re-ranking; the latter only where ``TEST.RERANK.ENABLED``.
     """
 
-    def __init__(self, cfg: CfgNode, num_query: int, output_dir: str | None = None) -> None:
+    def __init__(
+        self,
+        cfg: CfgNode,
+        num_query: int,
+        output_dir: str | None = None,
+        *,
+        dataset_name: str = "",
+        paths: Sequence[str] | None = None,
+    ) -> None:
         """Prepare for a data set whose first ``num_query`` images are the queries.
 
         The parent's constructor is left out on purpose: it compiles a Cython extension.
+
+        Args:
+            cfg: ``TEST`` and ``MODEL.DEVICE`` are read, ``OUTPUT_DIR`` where there is no ``output_dir``.
+            num_query: number of query images.
+            output_dir: folder for the files that ``TEST.MDPR`` asks for.
+            dataset_name: begins the names of these files.
+            paths: of all images, queries first, for the file of rankings.
+
+        Raises:
+            ConfigError: a key in ``TEST`` has a value that cannot be used.
         """
         self.cfg = cfg
+        self.settings = EvaluationSettings.from_config(cfg)
         self._num_query = num_query
         self._output_dir = output_dir
+        self._file_prefix = dataset_name
+        self._paths = paths
         self.results_by_setting: dict[str, OrderedDict[str, float]] = {}
         self.reset()
 
@@ -83,15 +110,15 @@ class ReidEvaluator(FastReidEvaluator):
             re-ranking on they are the re-ranked ones, as in fast-reid.
 
         Raises:
-            ValueError: no images, no gallery, features that are not finite, no query with a
-                match, or a configuration value outside its range.
+            EvaluationError: no images, no gallery, features that are not finite, zero features under
+                cosine, or no query with a match.
         """
         features = gather_rows(torch.cat(self._features or [torch.empty(0, 0)]))
         labels = gather_rows(torch.cat(self._labels or [torch.empty(0, 2, dtype=torch.int64)]))
         if not comm.is_main_process():
             return OrderedDict()
         if len(features) <= self._num_query:
-            raise ValueError(
+            raise EvaluationError(
                 f"{len(features)} images were seen, {self._num_query} of which should be "
                 "queries: there is no gallery. Check that the loader reaches the whole data set"
             )
@@ -100,32 +127,25 @@ class ReidEvaluator(FastReidEvaluator):
     def _evaluate_all(
         self, features: NDArray[np.float32], labels: NDArray[np.int64]
     ) -> OrderedDict[str, float]:
-        test = self.cfg.TEST
+        settings = self.settings
+        if settings.save_features:
+            self._save_features(features, labels)
         split = RetrievalLabels.split(labels[:, 0], labels[:, 1], self._num_query)
-        if test.AQE.ENABLED:
+        if settings.expansion is not None:
             logger.info("Test with AQE setting")
-            features = expand_features(
-                features,
-                QueryExpansionOptions(
-                    alpha=test.AQE.ALPHA, times=test.AQE.QE_TIME, k=test.AQE.QE_K
-                ),
-            )
+            features = expand_features(features, settings.expansion)
         query, gallery = features[: self._num_query], features[self._num_query :]
         device = self._device()
         self.results_by_setting = {}
         setting = PLAIN
         source: DistanceSource = FeatureDistances.from_features(
-            query, gallery, metric=test.METRIC, device=device
+            query, gallery, metric=settings.metric, device=device
         )
         self.results_by_setting[PLAIN] = self._score(source, split, setting)
-        if test.RERANK.ENABLED:
-            logger.info("Test with rerank setting")
+        if settings.rerank is not None:
             setting = RERANKED
-            options = RerankOptions(
-                k1=test.RERANK.K1, k2=test.RERANK.K2, original_weight=test.RERANK.LAMBDA
-            )
             source = RerankedDistances(
-                query, gallery, metric=test.METRIC, options=options, device=device
+                query, gallery, metric=settings.metric, options=settings.rerank, device=device
             )
             self.results_by_setting[RERANKED] = self._score(source, split, setting)
         return copy.deepcopy(self.results_by_setting[setting])
@@ -134,19 +154,38 @@ class ReidEvaluator(FastReidEvaluator):
         self, source: DistanceSource, labels: RetrievalLabels, setting: str
     ) -> OrderedDict[str, float]:
         start = time.perf_counter()
-        results = OrderedDict(rank(source, labels).percentages())
+        ranking = rank(source, labels, self.settings.ranking)
+        results = OrderedDict(ranking.percentages())
         results["metric"] = (results["mAP"] + results["Rank-1"]) / 2
-        if self.cfg.TEST.ROC.ENABLED:
+        if self.settings.roc:
             for fpr, tpr in tpr_at_fpr(source, labels).items():
                 results[f"TPR@FPR={fpr:.0e}"] = tpr
         logger.info(
-            "Scored %d queries against %d gallery images%s in %.1f s",
+            "Scored %d queries against %d gallery images%s in %.1f s: mAP %.2f, Rank-1 %.2f",
             labels.num_query,
             labels.num_gallery,
             " with re-ranking" if setting == RERANKED else "",
             time.perf_counter() - start,
+            results["mAP"],
+            results["Rank-1"],
         )
+        if self.settings.save_rankings:
+            self._save_rankings(ranking, labels, setting)
         return results
+
+    def _save_features(self, features: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
+        is_query = np.arange(len(features)) < self._num_query
+        saved = SavedFeatures(features, labels[:, 0], labels[:, 1], is_query)
+        logger.info("Features written to %s", save_features(self._file("features"), saved))
+
+    def _save_rankings(self, ranking: RankingResult, labels: RetrievalLabels, setting: str) -> None:
+        saved = SavedRankings.of(ranking, labels, self._paths)
+        file = self._file("rankings", setting)
+        logger.info("Rankings written to %s", save_rankings(file, saved))
+
+    def _file(self, content: str, setting: str = PLAIN) -> Path:
+        stem = "_".join(part for part in (self._file_prefix + setting, content) if part)
+        return Path(self._output_dir or self.cfg.OUTPUT_DIR) / f"{stem}.npz"
 
     def _device(self) -> str:
         """Choose where distances are computed: the model's GPU where there is one."""

@@ -17,7 +17,7 @@ def gather_rows(rows: torch.Tensor) -> torch.Tensor:
             taken from the others). The dtype must be the same everywhere.
 
     Returns:
-        (sum of n, D) on the CPU, in every process.
+        (sum of n, D) on the CPU in the main process, (0, D) in the others, which need no copy.
 
     Raises:
         ValueError: processes with rows of different length D.
@@ -33,10 +33,13 @@ def gather_rows(rows: torch.Tensor) -> torch.Tensor:
     widths = {int(width) for count, width in shapes if count > 0} or {rows.shape[1]}
     if len(widths) > 1:
         raise ValueError(f"processes have features of different dimensions: {sorted(widths)}")
-    # all_gather needs equal shapes: pad to the longest.
+    # gather needs equal shapes: pad to the longest.
     padded = torch.zeros(max(counts), widths.pop(), dtype=rows.dtype, device=device)
     if len(rows):
         padded[: len(rows)] = rows.to(device)
+    if not comm.is_main_process():
+        dist.gather(padded)
+        return padded[:0].cpu()
     parts = [torch.empty_like(padded) for _ in range(world_size)]
-    dist.all_gather(parts, padded)
+    dist.gather(padded, parts)
     return torch.cat([part[:count].cpu() for part, count in zip(parts, counts, strict=True)])

@@ -15,10 +15,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mdpr.evaluation.parallel import for_each
+
 _STEPS_PER_UNIT: Final = 2.0**26
-_ROWS_PER_BLOCK: Final = 2048
+_ROWS_PER_BLOCK: Final = 512
 # Few enough to stay in the cache.
-_PAIRS_PER_BLOCK: Final = 256
+_BYTES_OF_PAIRS: Final = 2**17
+_PAIRS_PER_THREAD: Final = 16384
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +69,16 @@ def to_grid(*parts: NDArray[np.float32], normalise: bool) -> GridFeatures:
         scale=np.ones(num_rows),
         squared_norm=np.empty(num_rows),
     )
-    row = 0
+    first_row = 0
     for part in parts:
-        for start in range(0, len(part), _ROWS_PER_BLOCK):
-            block = part[start : start + _ROWS_PER_BLOCK]
-            _fill(grid[row : row + len(block)], block, normalise=normalise)
-            row += len(block)
+        rows = grid[first_row : first_row + len(part)]
+
+        def fill(start: int, part: NDArray[np.float32] = part, rows: GridFeatures = rows) -> None:
+            block = slice(start, start + _ROWS_PER_BLOCK)
+            _fill(rows[block], part[block], normalise=normalise)
+
+        for_each(fill, range(0, len(part), _ROWS_PER_BLOCK))
+        first_row += len(part)
     return grid
 
 
@@ -104,10 +111,15 @@ def squared_distances(
         (P,) float64, from exact dot products.
     """
     products = np.empty(len(rows))
-    for start in range(0, len(rows), _PAIRS_PER_BLOCK):
-        pairs = slice(start, start + _PAIRS_PER_BLOCK)
-        left, right = features.values[rows[pairs]], features.values[columns[pairs]]
-        products[pairs] = np.einsum("pd,pd->p", left, right, dtype=np.float64)
+    block = max(16, _BYTES_OF_PAIRS // (4 * features.values.shape[1]))
+
+    def multiply(first: int) -> None:
+        for start in range(first, min(first + _PAIRS_PER_THREAD, len(rows)), block):
+            pairs = slice(start, start + block)
+            left, right = features.values[rows[pairs]], features.values[columns[pairs]]
+            products[pairs] = np.einsum("pd,pd->p", left, right, dtype=np.float64)
+
+    for_each(multiply, range(0, len(rows), _PAIRS_PER_THREAD))
     scale, squared_length = features.scale, features.squared_length
     products *= -2.0 * scale[rows] * scale[columns]
     return products + squared_length[columns] + squared_length[rows]

@@ -13,17 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from .grid import GridFeatures, squared_distances
+from mdpr.evaluation.grid import GridFeatures, squared_distances
+from mdpr.evaluation.parallel import for_each
 
 _ROWS_PER_BLOCK: Final = 256
 
 
-def encode(features: GridFeatures, neighbours: NDArray[np.int64], *, k1: int, k2: int) -> csr_array:
+def encode(
+    features: GridFeatures,
+    neighbours: NDArray[np.int64],
+    distances: NDArray[np.float64],
+    *,
+    k1: int,
+    k2: int,
+) -> csr_array:
     """Encode every image by its k-reciprocal neighbourhood.
 
     Args:
         features: N vectors.
         neighbours: (N, min(k1, N)) their nearest neighbours, see `nearest_neighbours`.
+        distances: (N, min(k1, N)) squared distances to these.
         k1: size of the neighbourhoods; the expansion uses those of size about k1 / 2.
         k2: number of neighbours over which vectors are averaged (local query expansion);
             1 for none.
@@ -34,7 +43,8 @@ def encode(features: GridFeatures, neighbours: NDArray[np.int64], *, k1: int, k2
     rows, columns = _expanded_neighbours(neighbours, k1)
     counts = np.bincount(rows, minlength=len(features))
     indptr = np.concatenate([[0], np.cumsum(counts)])
-    weights = _softmax_per_row(-squared_distances(features, rows, columns), rows, counts)
+    squared = _distances_of_pairs(features, neighbours, distances, rows, columns)
+    weights = _softmax_per_row(-squared, rows, counts)
     encoding = csr_array((weights, columns, indptr), shape=(len(features), len(features)))
     return encoding if k2 == 1 else _average(encoding, neighbours[:, :k2])
 
@@ -49,10 +59,13 @@ def reciprocal(neighbours: NDArray[np.int32]) -> NDArray[np.bool_]:
         (N, K) whether row i is among the neighbours of its p-th neighbour.
     """
     mutual = np.empty(neighbours.shape, dtype=np.bool_)
-    for start in range(0, len(neighbours), _ROWS_PER_BLOCK):
+
+    def compare(start: int) -> None:
         block = neighbours[start : start + _ROWS_PER_BLOCK]
         own = np.arange(start, start + len(block), dtype=neighbours.dtype)
         mutual[start : start + len(block)] = (neighbours[block] == own[:, None, None]).any(axis=2)
+
+    for_each(compare, range(0, len(neighbours), _ROWS_PER_BLOCK))
     return mutual
 
 
@@ -65,10 +78,13 @@ def _expanded_neighbours(
     # fast-reid.
     half = full[:, : int(np.around(k1 / 2)) + 1]
     mutual, mutual_half = reciprocal(full), reciprocal(half)
-    keys = [
-        _expand_block(full, mutual, half, mutual_half, start)
-        for start in range(0, len(neighbours), _ROWS_PER_BLOCK)
-    ]
+    starts = range(0, len(neighbours), _ROWS_PER_BLOCK)
+    keys: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(starts)
+
+    def expand(start: int) -> None:
+        keys[starts.index(start)] = _expand_block(full, mutual, half, mutual_half, start)
+
+    for_each(expand, starts)
     rows, columns = np.divmod(np.concatenate(keys), len(neighbours))
     return rows, columns
 
@@ -96,7 +112,29 @@ def _expand_block(
     joining, place = np.nonzero(joins)
     all_rows = start + np.concatenate([rows, rows[joining]])
     all_members = np.concatenate([members, candidates[joining, place]])
-    return np.unique(all_rows * np.int64(len(neighbours)) + all_members)
+    keys = all_rows * np.int64(len(neighbours)) + all_members
+    keys.sort()
+    first = np.concatenate([[True], keys[1:] != keys[:-1]])
+    return keys[first]
+
+
+def _distances_of_pairs(
+    features: GridFeatures,
+    neighbours: NDArray[np.int64],
+    distances: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Find squared distances of sorted pairs (P,); most are those of neighbours, and known."""
+    order = np.argsort(neighbours, axis=1)
+    first_key = np.arange(len(neighbours))[:, None] * len(neighbours)
+    known = (first_key + np.take_along_axis(neighbours, order, axis=1)).ravel()
+    keys = rows * len(neighbours) + columns
+    place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    squared = np.take_along_axis(distances, order, axis=1).ravel()[place]
+    new = np.flatnonzero(known[place] != keys)
+    squared[new] = squared_distances(features, rows[new], columns[new])
+    return squared
 
 
 def _softmax_per_row(

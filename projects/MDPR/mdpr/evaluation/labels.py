@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .checks import as_label_vector
-from .ragged import ragged_ranges
+from mdpr.evaluation.checks import as_label_vector
+from mdpr.evaluation.ragged import ragged_ranges
 
 
 @dataclass(frozen=True, eq=False)

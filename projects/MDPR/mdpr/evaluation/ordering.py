@@ -9,6 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mdpr.evaluation.ragged import positions_in_groups
+from mdpr.evaluation.selection import RowGroups
+
 _MANY_CELLS_PER_ROW: Final = 256
 
 
@@ -72,7 +75,7 @@ def _ranks_by_sorting(
     return ranks[_cell_index(block, rows, columns)].cpu().numpy()
 
 
-def smallest_columns(block: torch.Tensor, k: int) -> NDArray[np.int64]:
+def smallest_cells(block: torch.Tensor, k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Find the k smallest cells of each row, in order.
 
     Args:
@@ -80,17 +83,37 @@ def smallest_columns(block: torch.Tensor, k: int) -> NDArray[np.int64]:
         k: 1 <= k <= G.
 
     Returns:
-        (B, k) columns, nearest first; -1 where fewer than k cells of the row are left.
+        (B, k) columns, nearest first, and their values; -1 and NaN where fewer than k cells of the row
+        are left.
     """
-    limit = torch.topk(block, k, dim=1, largest=False).values.amax(dim=1, keepdim=True)
-    # Every cell up to the k-th smallest value: k of them, and more where that value ties.
-    cells = ((block <= limit) & (block < torch.inf)).nonzero(as_tuple=True)
+    groups = RowGroups(block, k)
+    cells = groups.cells(groups.limit().clamp(max=torch.finfo(block.dtype).max))
     values = block[cells].cpu().numpy()
     rows, columns = (index.cpu().numpy() for index in cells)
+    return first_cells(rows, columns, values, shape=(len(block), k))
+
+
+def first_cells(
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    values: NDArray[np.float64],
+    *,
+    shape: tuple[int, int],
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Order some cells within their rows and keep the first of each row.
+
+    Args:
+        rows, columns, values: (P,) the cells, in any order, and what orders them.
+        shape: number of rows B and number k to keep of each.
+
+    Returns:
+        (B, k) columns, smallest value first, and the values; -1 and NaN where a row has fewer than k.
+    """
     order = np.lexsort((columns, values, rows))
-    counts = np.bincount(rows, minlength=len(block))
-    places = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    kept = places < k
-    smallest = np.full((len(block), k), -1, dtype=np.int64)
-    smallest[rows[kept], places[kept]] = columns[order][kept]
-    return smallest
+    rows = rows[order]
+    places = positions_in_groups(rows, np.bincount(rows, minlength=shape[0]))
+    kept = places < shape[1]
+    first, smallest = np.full(shape, -1, dtype=np.int64), np.full(shape, np.nan)
+    cells = rows[kept], places[kept]
+    first[cells], smallest[cells] = columns[order[kept]], values[order[kept]]
+    return first, smallest

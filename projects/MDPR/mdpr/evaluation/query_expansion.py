@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .checks import as_feature_matrix, check_nonzero_rows, name_rows
-from .grid import to_grid
-from .neighbours import nearest_neighbours
+from mdpr.evaluation.checks import as_feature_matrix, check_nonzero_rows, name_rows
+from mdpr.evaluation.grid import to_grid
+from mdpr.evaluation.neighbours import nearest_neighbours
 
 logger = logging.getLogger(__name__)
 

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .distances import DistanceSource, FeatureDistances, MatrixDistances, row_blocks
-from .labels import RetrievalLabels
-from .ordering import fill_cells
-from .scores import RankingResult, Scores
-from .single_shot import SingleShotDraws
+from mdpr.evaluation.distances import DistanceSource, FeatureDistances, MatrixDistances, row_blocks
+from mdpr.evaluation.labels import RetrievalLabels
+from mdpr.evaluation.ordering import fill_cells
+from mdpr.evaluation.scores import RankingResult, Scores
+from mdpr.evaluation.single_shot import SingleShotDraws
 
 PROTOCOLS: Final = ("market1501", "cuhk03")
 

@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from .distances import FeatureDistances, images_on_grid
-from .k_reciprocal import encode
-from .neighbours import nearest_neighbours
-from .ragged import ragged_ranges
+from mdpr.evaluation.distances import FeatureDistances, images_on_grid
+from mdpr.evaluation.k_reciprocal import encode
+from mdpr.evaluation.neighbours import neighbours_and_distances
+from mdpr.evaluation.parallel import for_each
+from mdpr.evaluation.ragged import ragged_ranges
 
 _ROWS_PER_BLOCK: Final = 32
 
@@ -79,8 +80,8 @@ class RerankedDistances:
         options = options or RerankOptions()
         images = images_on_grid(query_features, gallery_features, metric)
         num_query = len(query_features)
-        neighbours = nearest_neighbours(images, options.k1)
-        encoding = encode(images, neighbours, k1=options.k1, k2=options.k2)
+        neighbours, distances = neighbours_and_distances(images, options.k1)
+        encoding = encode(images, neighbours, distances, k1=options.k1, k2=options.k2)
         self._query_encoding = encoding[:num_query]
         # By column: which gallery images have weight on an image.
         self._inverted_gallery = encoding[num_query:].tocsc()
@@ -101,13 +102,16 @@ class RerankedDistances:
 
     def rows(self, start: int, stop: int) -> torch.Tensor:
         """Compute rows ``start`` .. ``stop - 1``, (stop - start, G) float64."""
-        block = self._original.rows(start, stop).mul_(self._original_weight)
-        for first in range(start, stop, _ROWS_PER_BLOCK):
+        jaccard = np.empty((stop - start, self.num_gallery))
+
+        def fill(first: int) -> None:
             last = min(first + _ROWS_PER_BLOCK, stop)
-            jaccard = self._jaccard_distance(first, last)
-            jaccard *= 1 - self._original_weight
-            block[first - start : last - start] += torch.from_numpy(jaccard).to(block.device)
-        return block
+            jaccard[first - start : last - start] = self._jaccard_distance(first, last)
+
+        for_each(fill, range(start, stop, _ROWS_PER_BLOCK))
+        block = self._original.rows(start, stop).mul_(self._original_weight)
+        weight = 1 - self._original_weight
+        return block.add_(torch.from_numpy(jaccard).to(block.device), alpha=weight)
 
     def _jaccard_distance(self, start: int, stop: int) -> NDArray[np.float64]:
         """Compute Jaccard distances of queries ``start`` .. ``stop - 1`` to the gallery.

@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .distances import DistanceSource, row_blocks
-from .labels import RetrievalLabels
-from .ordering import fill_cells, read_cells
+from mdpr.errors import EvaluationError
+from mdpr.evaluation.distances import DistanceSource, row_blocks
+from mdpr.evaluation.labels import RetrievalLabels
+from mdpr.evaluation.ordering import fill_cells, read_cells
 
 FALSE_POSITIVE_RATES: Final = (1e-4, 1e-3, 1e-2)
 _SPARE_LEVELS: Final = 64
@@ -53,7 +54,7 @@ def tpr_at_fpr(
         raise ValueError(f"false positive rates lie in [0, 1], got {list(rates)}")
     matches = _match_distances(source, labels, block_rows)
     if len(matches) == 0:
-        raise ValueError("no query has a match in the gallery: the ROC curve is undefined")
+        raise EvaluationError("no query has a match in the gallery: the ROC curve is undefined")
     levels, level_counts = np.unique(matches, return_counts=True)
     num_needed = int(max(rates) * len(matches)) + _SPARE_LEVELS
     while True:

@@ -4,27 +4,25 @@ The file is an ``.npz`` with ``features`` (N, D) float32, ``person`` (N,) int64,
 int64 and ``is_query`` (N,) bool.
 """
 
-import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import check_finite_rows
-from .distances import DistanceSource, FeatureDistances
-from .labels import RetrievalLabels
-from .ranking import rank
-from .rerank import RerankedDistances, RerankOptions
+from mdpr.evaluation.archives import Layout, check_layout, read_arrays, write_arrays
+from mdpr.evaluation.checks import check_finite_rows
+from mdpr.evaluation.distances import DistanceSource, FeatureDistances
+from mdpr.evaluation.labels import RetrievalLabels
+from mdpr.evaluation.ranking import RankingOptions, rank
+from mdpr.evaluation.rerank import RerankedDistances, RerankOptions
 
-# Array: dtype, shape.
-_LAYOUT: Final = {
-    "features": (np.float32, "(N, D)"),
-    "person": (np.int64, "(N,)"),
-    "camera": (np.int64, "(N,)"),
-    "is_query": (np.bool_, "(N,)"),
+_LAYOUT: Final[Layout] = {
+    "features": (np.float32, "ND"),
+    "person": (np.int64, "N"),
+    "camera": (np.int64, "N"),
+    "is_query": (np.bool_, "N"),
 }
 
 
@@ -50,19 +48,8 @@ class SavedFeatures:
     is_query: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
-        num_images = len(self.features) if self.features.ndim else 0
-        for name, (dtype, shape) in _LAYOUT.items():
-            array: NDArray[np.generic] = getattr(self, name)
-            if array.dtype != dtype:
-                raise TypeError(
-                    f"array '{name}': dtype {np.dtype(dtype)} is needed, got {array.dtype}"
-                )
-            if array.ndim != shape.count(",") + (name == "features"):
-                raise ValueError(f"array '{name}': shape {shape} is needed, got {array.shape}")
-            if len(array) != num_images:
-                raise ValueError(
-                    f"array '{name}': {len(array)} entries for {num_images} rows of 'features'"
-                )
+        check_layout({name: getattr(self, name) for name in _LAYOUT}, _LAYOUT)
+        num_images = len(self.features)
         check_finite_rows(self.features, "array 'features'")
         for part, count in (
             ("query", np.count_nonzero(self.is_query)),
@@ -92,27 +79,16 @@ class SavedFeatures:
         )
 
 
-def save_features(file: Path, saved: SavedFeatures) -> None:
+def save_features(file: str | Path, saved: SavedFeatures) -> Path:
     """Write features to ``file``; a reader sees the whole file or the one before.
 
     Raises:
-        OSError: the folder does not exist or cannot be written to.
+        OSError: the folder cannot be written to.
     """
-    file = Path(file)
-    # In the same folder, so that the replacement is one step of the file system.
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            np.savez(stream, **{name: getattr(saved, name) for name in _LAYOUT})
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    return write_arrays(file, {name: getattr(saved, name) for name in _LAYOUT})
 
 
-def load_features(file: Path) -> SavedFeatures:
+def load_features(file: str | Path) -> SavedFeatures:
     """Read features that `save_features` (or anyone else) has written.
 
     Raises:
@@ -121,33 +97,11 @@ def load_features(file: Path) -> SavedFeatures:
         ValueError: not an ``.npz`` file, an array that is missing, or what `SavedFeatures`
             refuses. The message names the file and the array.
     """
-    file = Path(file)
-    if not file.is_file():
-        raise FileNotFoundError(f"{file}: no such file")
+    arrays = read_arrays(file, _LAYOUT)
     try:
-        archive = np.load(file, allow_pickle=False)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{file}: not a readable .npz file ({error})") from error
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise ValueError(f"{file}: one bare array, but an .npz file with several is needed")  # noqa: TRY004
-    with archive:
-        missing = [name for name in _LAYOUT if name not in archive.files]
-        if missing:
-            raise ValueError(
-                f"{file}: no array {', '.join(map(repr, missing))}; the file has "
-                f"{', '.join(map(repr, archive.files)) or 'none'}"
-            )
-        try:
-            return SavedFeatures(**{name: _read_array(archive, name) for name in _LAYOUT})
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{file}: {error}") from error
-
-
-def _read_array(archive: np.lib.npyio.NpzFile, name: str) -> NDArray[Any]:
-    try:
-        return archive[name]
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"array '{name}': cannot be read ({error})") from error
+        return SavedFeatures(**arrays)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{file}: {error}") from error
 
 
 def score_saved_features(
@@ -155,6 +109,7 @@ def score_saved_features(
     *,
     metric: str = "cosine",
     rerank: RerankOptions | None = None,
+    options: RankingOptions | None = None,
     device: str = "cpu",
 ) -> dict[str, float]:
     """Score features.
@@ -163,6 +118,7 @@ def score_saved_features(
         saved: features and labels.
         metric: "cosine" or "euclidean".
         rerank: re-rank with these options; None for no re-ranking.
+        options: protocol and sizes.
         device: where distances are computed.
 
     Returns:
@@ -177,4 +133,4 @@ def score_saved_features(
         source = FeatureDistances.from_features(query, gallery, metric=metric, device=device)
     else:
         source = RerankedDistances(query, gallery, metric=metric, options=rerank, device=device)
-    return rank(source, saved.labels).percentages()
+    return rank(source, saved.labels, options).percentages()

@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .checks import name_rows
-from .labels import SameIdentityPairs
-from .ordering import ranks_of_cells, smallest_columns
-from .ragged import positions_in_groups
+from mdpr.errors import EvaluationError
+from mdpr.evaluation.checks import name_rows
+from mdpr.evaluation.labels import SameIdentityPairs
+from mdpr.evaluation.ordering import ranks_of_cells, smallest_cells
+from mdpr.evaluation.ragged import positions_in_groups
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class RankingResult:
         first_match_rank: (Q,) int64 rank (from 0) of the first match, -1 without a match.
         top_columns: (Q, k) int64 nearest gallery images in order, without those left out by the
             protocol; -1 where there are fewer than k. None when not asked for.
+        top_distances: (Q, k) float64 their distances, NaN where there are fewer than k.
     """
 
     cmc: NDArray[np.float64]
@@ -36,6 +38,7 @@ class RankingResult:
     num_matches: NDArray[np.int64]
     first_match_rank: NDArray[np.int64]
     top_columns: NDArray[np.int64] | None = None
+    top_distances: NDArray[np.float64] | None = None
 
     @property
     def num_valid_queries(self) -> int:
@@ -84,6 +87,7 @@ class Scores:
     first_match_rank: NDArray[np.int64]
     cmc_counts: NDArray[np.int64]
     top_columns: NDArray[np.int64] | None = None
+    top_distances: NDArray[np.float64] | None = None
 
     @classmethod
     def empty(cls, num_query: int, num_gallery: int, *, max_rank: int, top_k: int) -> "Scores":
@@ -96,6 +100,7 @@ class Scores:
             first_match_rank=np.full(num_query, -1, dtype=np.int64),
             cmc_counts=np.zeros(min(max_rank, num_gallery), dtype=np.int64),
             top_columns=np.full((num_query, top_k), -1, dtype=np.int64) if top_k else None,
+            top_distances=np.full((num_query, top_k), np.nan) if top_k else None,
         )
 
     def add(self, start: int, stop: int, block: torch.Tensor, pairs: SameIdentityPairs) -> None:
@@ -120,8 +125,9 @@ class Scores:
         self.average_precision[found] = total[valid] / counts[valid]
         self.inverse_negative_penalty[found] = counts[valid] / (ranks[last] + 1)
         self.first_match_rank[found] = ranks[last - counts[valid] + 1]
-        if self.top_columns is not None:
-            self.top_columns[start:stop] = smallest_columns(block, self.top_columns.shape[1])
+        if self.top_columns is not None and self.top_distances is not None:
+            columns, distances = smallest_cells(block, self.top_columns.shape[1])
+            self.top_columns[start:stop], self.top_distances[start:stop] = columns, distances
 
     def result(self, *, count_first_matches: bool, repeats: int) -> RankingResult:
         """Sum up.
@@ -131,12 +137,12 @@ class Scores:
             repeats: galleries drawn for each query, where ``cmc_counts`` is used.
 
         Raises:
-            ValueError: no query has a match.
+            EvaluationError: no query has a match.
         """
         missing = np.flatnonzero(self.num_matches == 0)
         num_valid = len(self.num_matches) - len(missing)
         if num_valid == 0:
-            raise ValueError(
+            raise EvaluationError(
                 f"none of the {len(missing)} queries has a match in the gallery (the same person "
                 "seen by another camera): check the person and camera labels"
             )
@@ -158,4 +164,5 @@ class Scores:
             num_matches=self.num_matches,
             first_match_rank=self.first_match_rank,
             top_columns=self.top_columns,
+            top_distances=self.top_distances,
         )

@@ -10,12 +10,11 @@ import torch
 from fastreid.config import CfgNode
 from fastreid.utils import comm
 
+from mdpr.evaluation.distances import DistanceSource, FeatureDistances, row_blocks
+from mdpr.evaluation.evaluator import ReidEvaluator
+from mdpr.evaluation.gather import gather_rows
+from mdpr.evaluation.rerank import RerankedDistances
 from mdpr.files import write_atomically
-
-from .distances import DistanceSource, FeatureDistances, row_blocks
-from .evaluator import ReidEvaluator
-from .gather import gather_rows
-from .rerank import RerankedDistances, RerankOptions
 
 logger = logging.getLogger(__name__)
 
@@ -60,14 +59,13 @@ class SubmissionWriter(ReidEvaluator):
         if len(features) != len(self._names):
             raise ValueError(f"{len(features)} images were seen, {len(self._names)} were expected")
         query, gallery = features[: self._num_query], features[self._num_query :]
-        test = self.cfg.TEST
+        metric, rerank = self.settings.metric, self.settings.rerank
         source: DistanceSource = FeatureDistances.from_features(
-            query, gallery, metric=test.METRIC, device=self._device()
+            query, gallery, metric=metric, device=self._device()
         )
-        if test.RERANK.ENABLED:
-            options = RerankOptions(test.RERANK.K1, test.RERANK.K2, test.RERANK.LAMBDA)
+        if rerank is not None:
             source = RerankedDistances(
-                query, gallery, metric=test.METRIC, options=options, device=self._device()
+                query, gallery, metric=metric, options=rerank, device=self._device()
             )
         self._write(source)
         return OrderedDict()

@@ -1,0 +1,145 @@
+"""What each query found, as a file for later reports.
+
+The file is an ``.npz`` with the arrays of `SavedRankings` under the names of its fields.
+
+Letters: Q query images, G gallery images, K images kept of each ranking.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdpr.evaluation.archives import Layout, check_layout, read_arrays, write_arrays
+from mdpr.evaluation.labels import RetrievalLabels
+from mdpr.evaluation.scores import RankingResult
+
+__all__ = ["SavedRankings", "load_rankings", "save_rankings"]
+
+_LAYOUT: Final[Layout] = {
+    "ranked": (np.int64, "QK"),
+    "distance": (np.float64, "QK"),
+    "is_match": (np.bool_, "QK"),
+    "average_precision": (np.float64, "Q"),
+    "inverse_negative_penalty": (np.float64, "Q"),
+    "num_matches": (np.int64, "Q"),
+    "first_match_rank": (np.int64, "Q"),
+    "query_person": (np.int64, "Q"),
+    "query_camera": (np.int64, "Q"),
+    "query_path": (np.str_, "Q"),
+    "gallery_person": (np.int64, "G"),
+    "gallery_camera": (np.int64, "G"),
+    "gallery_path": (np.str_, "G"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class SavedRankings:
+    """Rankings of Q queries.
+
+    Attributes:
+        ranked: (Q, K) int64 gallery images, nearest first, without those that the protocol leaves out
+            for the query; -1 where there are fewer than K.
+        distance: (Q, K) float64 their distances, NaN where there is no image.
+        is_match: (Q, K) bool, whether they show the query's person.
+        average_precision: (Q,) float64 in [0, 1], NaN for a query without a match in the gallery.
+        inverse_negative_penalty: (Q,) float64 in [0, 1], NaN likewise.
+        num_matches: (Q,) int64 number of gallery images that the query should find.
+        first_match_rank: (Q,) int64 rank (from 0) of the first match, -1 without a match.
+        query_person, query_camera: (Q,) int64.
+        query_path: (Q,) str image files, "" where unknown.
+        gallery_person, gallery_camera, gallery_path: (G,) likewise.
+
+    Raises:
+        TypeError: an array of another dtype.
+        ValueError: an array of wrong shape, or a gallery image that does not exist.
+    """
+
+    ranked: NDArray[np.int64]
+    distance: NDArray[np.float64]
+    is_match: NDArray[np.bool_]
+    average_precision: NDArray[np.float64]
+    inverse_negative_penalty: NDArray[np.float64]
+    num_matches: NDArray[np.int64]
+    first_match_rank: NDArray[np.int64]
+    query_person: NDArray[np.int64]
+    query_camera: NDArray[np.int64]
+    query_path: NDArray[np.str_]
+    gallery_person: NDArray[np.int64]
+    gallery_camera: NDArray[np.int64]
+    gallery_path: NDArray[np.str_]
+
+    def __post_init__(self) -> None:
+        check_layout({field.name: getattr(self, field.name) for field in fields(self)}, _LAYOUT)
+        num_gallery = len(self.gallery_person)
+        if self.ranked.size and not -1 <= self.ranked.min() <= self.ranked.max() < num_gallery:
+            raise ValueError(
+                f"array 'ranked': gallery images are 0 to {num_gallery - 1} or -1, got "
+                f"{self.ranked.min()} to {self.ranked.max()}"
+            )
+
+    @classmethod
+    def of(
+        cls, result: RankingResult, labels: RetrievalLabels, paths: Sequence[str] | None = None
+    ) -> "SavedRankings":
+        """Put together what a ranking found.
+
+        Args:
+            result: with its nearest gallery images (``RankingOptions.top_k``).
+            labels: of the images.
+            paths: of all images, queries first; None where unknown.
+
+        Raises:
+            ValueError: a result without its nearest images, or another number of paths.
+        """
+        if result.top_columns is None or result.top_distances is None:
+            raise ValueError("the ranking was made without nearest images (top_k 0)")
+        num_images = labels.num_query + labels.num_gallery
+        files = np.array([""] * num_images if paths is None else list(paths), dtype=np.str_)
+        if len(files) != num_images:
+            raise ValueError(f"{len(files)} paths for {num_images} images")
+        ranked = result.top_columns
+        same = labels.gallery_person[ranked] == labels.query_person[:, None]
+        return cls(
+            ranked=ranked,
+            distance=result.top_distances,
+            is_match=same & (ranked >= 0),
+            average_precision=result.average_precision,
+            inverse_negative_penalty=result.inverse_negative_penalty,
+            num_matches=result.num_matches,
+            first_match_rank=result.first_match_rank,
+            query_person=labels.query_person,
+            query_camera=labels.query_camera,
+            query_path=files[: labels.num_query],
+            gallery_person=labels.gallery_person,
+            gallery_camera=labels.gallery_camera,
+            gallery_path=files[labels.num_query :],
+        )
+
+
+def save_rankings(file: str | Path, saved: SavedRankings) -> Path:
+    """Write rankings to ``file``; a reader sees the whole file or the one before.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    return write_arrays(file, {name: getattr(saved, name) for name in _LAYOUT})
+
+
+def load_rankings(file: str | Path) -> SavedRankings:
+    """Read rankings that `save_rankings` has written.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        TypeError: an array of another dtype.
+        ValueError: not an ``.npz`` file, an array that is missing, or what `SavedRankings` refuses.
+            The message names the file and the array.
+    """
+    arrays = read_arrays(file, _LAYOUT)
+    try:
+        return SavedRankings(**arrays)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{file}: {error}") from error

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mdpr.evaluation.ordering import first_cells, smallest_cells
+from mdpr.evaluation.parallel import for_each
+from mdpr.evaluation.selection import RowGroups
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 5),
+    st.integers(1, 200),
+    st.integers(1, 200),
+    st.sampled_from([2, 10, 10**6]),
+)
+def test_cells_up_to_the_limit(seed, num_rows, num_columns, k, num_values):
+    k = min(k, num_columns)
+    random = np.random.default_rng(seed)
+    block = random.integers(0, num_values, (num_rows, num_columns)).astype(np.float64)
+    groups = RowGroups(torch.from_numpy(block), k)
+    limit = groups.limit().numpy()
+    assert ((block <= limit).sum(axis=1) >= k).all()
+    rows, columns = (index.numpy() for index in groups.cells(torch.from_numpy(limit)))
+    found = sorted(zip(rows.tolist(), columns.tolist(), strict=True))
+    assert found == [tuple(cell) for cell in np.argwhere(block <= limit).tolist()]
+    assert (groups.count(torch.from_numpy(limit)).numpy() <= (block <= limit).sum(axis=1)).all()
+
+
+def test_few_cells_besides_the_smallest():
+    block = torch.from_numpy(np.random.default_rng(0).standard_normal((50, 20000)))
+    groups = RowGroups(block, 20)
+    assert len(groups.cells(groups.limit())[0]) < 1.1 * 50 * 20
+
+
+def test_smallest_cells_of_long_rows():
+    block = np.random.default_rng(1).integers(0, 5000, (20, 3000)).astype(np.float64)
+    block[3, 7:] = np.inf
+    found, values = smallest_cells(torch.from_numpy(block), 10)
+    expected = np.argsort(block, axis=1, kind="stable")[:, :10]
+    expected_values = np.take_along_axis(block, expected, axis=1)
+    expected[3, 7:], expected_values[3, 7:] = -1, np.nan
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(values, expected_values)
+
+
+def test_first_cells_of_short_rows():
+    rows, columns = np.array([2, 0, 2, 2]), np.array([5, 1, 4, 3])
+    found, values = first_cells(rows, columns, np.array([1.0, 0.0, 1.0, 2.0]), shape=(3, 2))
+    assert found.tolist() == [[1, -1], [-1, -1], [4, 5]]
+    np.testing.assert_array_equal(values, [[0, np.nan], [np.nan, np.nan], [1, 1]])
+
+
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_every_block_is_done_and_errors_are_raised(num_threads):
+    def fail(start):
+        raise ValueError(f"block {start}")
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(num_threads)
+    try:
+        done = []
+        for_each(done.append, range(0, 10, 3))
+        assert sorted(done) == [0, 3, 6, 9]
+        with pytest.raises(ValueError, match="block 4"):
+            for_each(fail, [4])
+    finally:
+        torch.set_num_threads(before)
