@@ -23,8 +23,8 @@ def install() -> None:
         cuhk03_protocol,
         data_loading,
         image_to_tensor,
+        loss_precision,
         optimizer,
-        pairwise_distance,
         pixel_normalization,
         pretrained_backbone,
         rank_compilation,
@@ -38,7 +38,7 @@ def install() -> None:
         rank_compilation,
         cuhk03_protocol,
         pixel_normalization,
-        pairwise_distance,
+        loss_precision,
         pretrained_backbone,
     ):
         patch.apply()
