@@ -1,7 +1,5 @@
 """Losses and heads of fast-reid give under autocast what they give in float32."""
 
-import fastreid.modeling.meta_arch.baseline as baseline
-import fastreid.modeling.meta_arch.mgn as mgn
 import pytest
 import torch
 from fastreid.modeling.heads import REID_HEADS_REGISTRY
@@ -11,6 +9,7 @@ from fastreid.modeling.losses import (
     pairwise_cosface,
     triplet_loss,
 )
+from fastreid.modeling.meta_arch import baseline, mgn
 from support.configs import tiny_config
 
 TARGETS = torch.tensor([0, 0, 1, 1, 2, 2])

@@ -3,7 +3,7 @@
 Command-line tools print these without a traceback; anything else is a defect and keeps its own.
 """
 
-__all__ = ["CheckpointError", "ConfigError", "DatasetError", "MDPRError"]
+__all__ = ["CheckpointError", "ConfigError", "DatasetError", "MDPRError", "NonFiniteError"]
 
 
 class MDPRError(Exception):
@@ -20,3 +20,7 @@ class CheckpointError(MDPRError, ValueError):
 
 class DatasetError(MDPRError, RuntimeError):
     """A data set is missing, or its files are not what they should be."""
+
+
+class NonFiniteError(MDPRError, FloatingPointError):
+    """A loss, or gradients, that are infinite or not a number."""
