@@ -61,7 +61,8 @@ class ProgressReporter(HookBase):
             self._bar = tqdm(
                 total=self.trainer.iters_per_epoch,
                 desc=f"epoch {self.trainer.epoch + 1}/{self.trainer.max_epoch}",
-                unit="step",
+                # Its own speed and time left would be said twice.
+                bar_format="{desc} {percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt}{postfix}",
                 dynamic_ncols=True,
                 leave=False,
             )
