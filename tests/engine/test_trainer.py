@@ -116,6 +116,26 @@ def test_left_out_steps_are_counted_across_a_resume(configure, caplog):
     assert two.step.guard.skipped == 2
 
 
+def test_checkpoints_hold_all_that_has_a_state(configure):
+    """Also the gradient scaler, which fast-reid's leave out."""
+    cfg = configure("SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "fp16")
+    first = start(cfg)
+    first.step.grad_scaler.load_state_dict({**first.step.grad_scaler.state_dict(), "scale": 8.0})
+    first.step.guard.skipped = 3
+    first.step.scalars.add(["total_loss"], torch.tensor([2.0]))
+    first.evaluations.add(1, {"mAP": 50.0})
+    first.checkpointer.save("model_0000", epoch=0)
+    assert set(first.checkpointables()) == {
+        *("optimizer", "lr_sched", "warmup_sched", "scaler", "ema"),
+        *("nonfinite", "unread_scalars", "evaluations"),
+    }
+    second = start(cfg, resume=True)
+    assert second.step.grad_scaler.get_scale() == 8
+    assert second.step.guard.skipped == 3
+    assert second.step.scalars.peek() == {"total_loss": 2.0}
+    assert second.evaluations.best("mAP").metrics == {"mAP": 50.0}
+
+
 def test_a_step_larger_than_the_data_is_refused(configure):
     with pytest.raises(ConfigError, match=r"SOLVER.ACCUMULATE is 9 .*the 64 training images"):
         Trainer(configure("SOLVER.ACCUMULATE", 9))
