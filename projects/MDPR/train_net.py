@@ -27,7 +27,7 @@ def main(args: argparse.Namespace) -> None:
         cfg.MODEL.BACKBONE.PRETRAIN = False  # the checkpoint brings all weights
         cfg.freeze()
         model = Trainer.build_model(cfg)
-        SafeCheckpointer(model).load(weights)
+        SafeCheckpointer(model, prefer_averaged=cfg.SOLVER.EMA.LOAD).load(weights)
         Trainer.test(cfg, model)
         return
     trainer = Trainer(cfg)

@@ -101,6 +101,20 @@ def test_frozen_layers_stay_for_the_first_steps():
     assert any(name.startswith("backbone") for name in moved(before, model))
 
 
+def test_a_resumed_run_does_not_freeze_its_layers_again():
+    cfg = tiny_config("MODEL.FREEZE_LAYERS", ["backbone"], "SOLVER.FREEZE_ITERS", 2)
+    first, second = TwoLayers(), TwoLayers()
+    optimizer, parameters = build_optimizer(cfg, first)
+    step_of(first, optimizer, parameters)
+    resumed, parameters = build_optimizer(cfg, second)
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    for frozen in (True, False):  # one frozen step is left
+        before = copy.deepcopy(dict(second.named_parameters()))
+        step_of(second, resumed, parameters)
+        still = all(name.startswith("heads") for name in moved(before, second))
+        assert still == frozen
+
+
 def test_unknown_optimizer_is_named():
     with pytest.raises(ConfigError, match=r"SOLVER.OPT is 'Adamm'.*torch.optim"):
         build_optimizer(tiny_config("SOLVER.OPT", "Adamm"), TwoLayers())

@@ -1,30 +1,41 @@
 import pytest
 import torch
-from fastreid.engine.train_loop import AMPTrainer, SimpleTrainer
-from fastreid.modeling.losses import triplet_loss
 from fastreid.modeling.meta_arch import build_model
-from fastreid.solver import build_optimizer
 from fastreid.utils.events import EventStorage
-from mdpr.engine.mixed_precision import BFloat16Trainer, step_class
-from mdpr.errors import ConfigError
+from mdpr.engine.mixed_precision import Precision
+from mdpr.modeling.attention import BilinearAttentionPooling
+from mdpr.modeling.losses import (
+    EMBEDDING_LOSS_REGISTRY,
+    attention_area_loss,
+    diversity_loss,
+    mutual_distillation_loss,
+)
 from support.configs import tiny_config
 
-
-def test_choice_of_step():
-    assert step_class(False, "fp16") is SimpleTrainer
-    assert step_class(True, "fp16") is AMPTrainer
-    assert step_class(True, "bf16") is BFloat16Trainer
-    with pytest.raises(ConfigError, match=r"SOLVER.AMP.DTYPE is 'fp8': expected one of fp16, bf16"):
-        step_class(True, "fp8")
+CPU = torch.device("cpu")
 
 
-def batch():
-    images = torch.randint(0, 256, (4, 3, 64, 32)).float()
-    return {"images": images, "targets": torch.tensor([0, 0, 1, 1])}
+@pytest.mark.parametrize(
+    ("enabled", "name", "dtype"),
+    [
+        (False, "fp16", torch.float32),
+        (True, "fp16", torch.float16),
+        (True, "bf16", torch.bfloat16),
+    ],
+)
+def test_precision_of_a_config(enabled, name, dtype):
+    precision = Precision.from_config(
+        tiny_config("SOLVER.AMP.ENABLED", enabled, "SOLVER.AMP.DTYPE", name)
+    )
+    with precision.autocast(CPU):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
+    assert (precision.gradient_scaler(CPU) is not None) == (dtype == torch.float16)
 
 
 def test_bfloat16_losses_are_float32_and_close():
-    model, data = build_model(tiny_config()).train(), batch()
+    images = torch.randint(0, 256, (4, 3, 64, 32)).float()
+    data = {"images": images, "targets": torch.tensor([0, 0, 1, 1])}
+    model = build_model(tiny_config()).train()
     with EventStorage():
         exact = model(data)
         with torch.autocast("cpu", torch.bfloat16):
@@ -35,27 +46,43 @@ def test_bfloat16_losses_are_float32_and_close():
         assert rounded[name].item() == pytest.approx(loss.item(), rel=0.2, abs=0.2), name
 
 
-def test_bfloat16_step_moves_float32_weights():
-    cfg = tiny_config()
-    model = build_model(cfg)
-    before = {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
-    trainer = BFloat16Trainer(model, [batch()], *build_optimizer(cfg, model))
-    trainer.iter = 0
-    with EventStorage() as storage:
-        trainer.run_step()
-        assert storage.latest()["total_loss"][0] > 0
-    for name, p in model.named_parameters():
-        if p.requires_grad:
-            assert p.dtype == torch.float32
-            assert not torch.equal(p, before[name]), name
-
-
-@pytest.mark.parametrize("norm_feat", [False, True])
-def test_triplet_distances_are_exact_under_autocast(norm_feat):
-    """Long, close features: in half precision their distances would be noise."""
-    features = 100 + torch.randn(6, 512)
+@pytest.mark.parametrize("name", sorted(EMBEDDING_LOSS_REGISTRY._obj_map))
+def test_losses_of_a_head_are_the_same_under_autocast(name):
+    _, loss = EMBEDDING_LOSS_REGISTRY.get(name)(tiny_config())
+    output = {"cls_outputs": 10 * torch.randn(6, 5), "features": 10 + torch.randn(6, 512)}
     targets = torch.tensor([0, 0, 1, 1, 2, 2])
-    exact = triplet_loss(features, targets, 0.05, norm_feat, True)
+    expected = loss(output, targets)
     with torch.autocast("cpu", torch.bfloat16):
-        rounded = triplet_loss(features, targets, 0.05, norm_feat, True)
-    assert rounded.item() == pytest.approx(exact.item(), rel=1e-6)
+        assert torch.equal(loss(output, targets), expected)
+
+
+def test_auxiliary_losses_are_the_same_under_autocast():
+    pooled, attention = torch.randn(6, 3, 512), torch.rand(6, 2, 8, 4)
+    vectors = torch.randn(4, 6, 512).unbind()
+
+    def losses():
+        return (
+            diversity_loss(pooled),
+            attention_area_loss(attention),
+            mutual_distillation_loss(*vectors),
+        )
+
+    expected = losses()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert all(map(torch.equal, losses(), expected))
+
+
+def test_powers_of_attention_pooling_are_float32():
+    """Of one map that the convolution passes on as it is: large values, whose cubes differ."""
+    pooling = BilinearAttentionPooling(4, 4, 1, "BN").eval()
+    with torch.no_grad():
+        pooling.embeddings[0].projection.weight.copy_(torch.eye(4)[..., None, None])
+        x = (100 * torch.rand(2, 4, 6, 3)).bfloat16().float()
+        attention = torch.ones(2, 1, 6, 3)
+        norm = pooling.embeddings[0].norm
+        norm.running_var.fill_(1 - norm.eps)
+        expected = x.double().pow(3).mean(dim=(2, 3)).pow(1 / 3)
+        with torch.autocast("cpu", torch.bfloat16):
+            pooled = pooling(x, attention)
+    assert pooled.dtype == torch.float32
+    torch.testing.assert_close(pooled[:, 0].double(), expected, rtol=1e-5, atol=0)

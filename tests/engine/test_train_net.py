@@ -9,6 +9,7 @@ from fastreid.engine import default_argument_parser
 from mdpr.errors import MDPRError
 from support.miniatures import make_duke
 from support.processes import train_net
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from train_net import main
 
 DUKE = ("--config-file", "configs/Duke/mdpr_R50.yml")
@@ -65,9 +66,29 @@ def test_what_a_run_leaves(run):
     # Piped: plain lines, no bar.
     assert "epoch 2/2 step 4/4" in result.stdout
     assert "\r" not in result.stdout
-    for word in ("loss", "lr", "images/s", "eta"):
+    for word in ("loss", "(hard ", "lr", "images/s", "data wait", "memory", "eta"):
         assert word in result.stdout
+    for row in ("best mAP", "waiting for data", "peak memory", str(folder / "model_final.pth")):
+        assert row in result.stdout
     assert "Warning" not in result.stderr
+
+
+def test_curves(run):
+    """Every term, their groups, and both evaluations, in metrics.json and for TensorBoard."""
+    folder, _ = run
+    lines = [json.loads(line) for line in (folder / "metrics.json").read_text().splitlines()]
+    assert [line["iteration"] for line in lines] == [3, 7]  # the ends of the epochs
+    for line in lines:
+        terms = sum(
+            value for name, value in line.items() if name.startswith("loss_") and "/" not in name
+        )
+        groups = sum(value for name, value in line.items() if name.startswith("loss_group/"))
+        assert line["total_loss"] == pytest.approx(terms, rel=1e-5)
+        assert line["total_loss"] == pytest.approx(groups, rel=1e-5)
+        assert {"mAP", "lr", "cls_accuracy", "gradient_norm", "images_per_second"} <= set(line)
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    assert set(events.Tags()["scalars"]) == {name for name in lines[-1] if name != "iteration"}
 
 
 def test_weights_moved(run):

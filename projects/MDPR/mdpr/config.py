@@ -8,7 +8,7 @@ __all__ = ["add_mdpr_config"]
 
 
 def add_mdpr_config(cfg: CfgNode) -> None:
-    """Add ``MODEL.MDPR``, ``TEST.MDPR``, ``SEED``, ``SOLVER.AMP.DTYPE`` and the data sets' options.
+    """Add ``MODEL.MDPR``, ``TEST.MDPR``, ``SEED``, keys of ``SOLVER`` and the data sets' options.
 
     Args:
         cfg: what ``fastreid.config.get_cfg()`` returns; changed in place.
@@ -39,6 +39,7 @@ def add_mdpr_config(cfg: CfgNode) -> None:
 
     # Number format of SOLVER.AMP: "fp16" (GPUs, with gradient scaling) or "bf16" (GPUs and CPUs).
     cfg.SOLVER.AMP.DTYPE = "fp16"
+    _add_training_keys(cfg.SOLVER)
 
     # Seed of weights, sampling and augmentation; process r adds r.
     cfg.SEED = 0
@@ -63,3 +64,29 @@ def _evaluation_node() -> CfgNode:
     # How many gallery images of each query SAVE_RANKINGS keeps, >= 1.
     node.RANKING_LENGTH = 50
     return node
+
+
+def _add_training_keys(solver: CfgNode) -> None:
+    # Batches of IMS_PER_BATCH images whose gradients are averaged into one step of the optimizer, >= 1.
+    # Iterations, warm-up and everything else that is counted in steps count these.
+    solver.ACCUMULATE = 1
+    # Steps between two readings of the losses from the device, and two lines of metrics.json, >= 1.
+    solver.LOG_PERIOD = 20
+    # Steps with a loss or gradients that are not finite that a run may leave out, >= 0; one more, and it
+    # stops.
+    solver.SKIP_NONFINITE = 0
+    # Exponential moving average of the weights, which is then what is evaluated.
+    solver.EMA = CfgNode()
+    solver.EMA.ENABLED = False
+    # Share of the old average that a step keeps, in 0..1 (1 excluded); less in the first steps.
+    solver.EMA.DECAY = 0.999
+    # Whether MODEL.WEIGHTS takes the averaged weights of a file that has them.
+    solver.EMA.LOAD = True
+    # Stop after this many evaluations without a better METRIC (of the first of DATASETS.TESTS);
+    # 0 trains to the last epoch.
+    solver.EARLY_STOPPING = CfgNode()
+    solver.EARLY_STOPPING.PATIENCE = 0
+    # mAP, Rank-1, Rank-5, Rank-10 or mINP.
+    solver.EARLY_STOPPING.METRIC = "mAP"
+    # By how much a better one has to be better, in percentage points, >= 0.
+    solver.EARLY_STOPPING.MIN_DELTA = 0.0

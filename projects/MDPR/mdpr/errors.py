@@ -9,6 +9,7 @@ __all__ = [
     "DatasetError",
     "EvaluationError",
     "MDPRError",
+    "NonFiniteError",
     "ProcessFailedError",
 ]
 
@@ -31,6 +32,10 @@ class DatasetError(MDPRError, RuntimeError):
 
 class EvaluationError(MDPRError, ValueError):
     """Features or labels cannot be scored."""
+
+
+class NonFiniteError(MDPRError, FloatingPointError):
+    """A loss, or gradients, that are infinite or not a number."""
 
 
 class ProcessFailedError(RuntimeError):

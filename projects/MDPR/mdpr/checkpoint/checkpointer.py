@@ -32,8 +32,20 @@ class SafeCheckpointer(Checkpointer):
         save_dir: str = "",
         *,
         save_to_disk: bool = True,
+        prefer_averaged: bool = True,
         **checkpointables: Any,
     ) -> None:
+        """
+        Args:
+            model: the model, or a distributed wrapper of it.
+            save_dir: folder of the run.
+            save_to_disk: whether this process writes.
+            prefer_averaged: whether loading weights alone, without a run's further states, takes the
+                averaged ones of a file that has them (``SOLVER.EMA``).
+            checkpointables: objects with ``state_dict`` and ``load_state_dict``, by name.
+        """
+        self._prefer_averaged = prefer_averaged
+        self._only_weights = False
         super().__init__(model, save_dir, save_to_disk=save_to_disk, **checkpointables)
 
     def save(self, name: str, **kwargs: Any) -> None:
@@ -76,11 +88,15 @@ class SafeCheckpointer(Checkpointer):
         """
         if path and not Path(path).exists():
             raise CheckpointError(f"no checkpoint at {path} (MODEL.WEIGHTS or last_checkpoint)")
+        self._only_weights = not (
+            self.checkpointables if checkpointables is None else checkpointables
+        )
         return super().load(path, checkpointables)
 
     def _load_file(self, f: str) -> dict[str, Any]:
         content = read_checkpoint(f)
-        weights = state_dict_of(content, f)
+        prefer_averaged = self._prefer_averaged and self._only_weights
+        weights = state_dict_of(content, f, prefer_averaged=prefer_averaged)
         if is_official(weights):
             self.logger.info("%s holds weights of the authors' release: names converted", f)
             return {"model": convert_official_state_dict(weights)}

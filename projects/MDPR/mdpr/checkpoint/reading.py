@@ -4,6 +4,7 @@ A PyTorch checkpoint is a pickle, and unpickling can run code. Everything here g
 restricted unpickler (tensors, numbers, strings and containers only) or through SafeTensors.
 """
 
+import logging
 import pickle
 import re
 import warnings
@@ -19,8 +20,11 @@ from safetensors.torch import load_file
 
 from mdpr.errors import CheckpointError
 
-__all__ = ["CheckpointError", "read_checkpoint", "state_dict_of"]
+__all__ = ["AVERAGED", "CheckpointError", "read_checkpoint", "state_dict_of"]
 
+logger = logging.getLogger(__name__)
+
+AVERAGED = "ema"  # key under which a run puts averaged weights, beside the plain ones
 WRAPPERS = ("model", "state_dict")  # keys under which trainers put the weights
 
 # Plain NumPy numbers, which older trainers store beside the weights ("metric"): data, not code.
@@ -62,12 +66,19 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return dict(content)
 
 
-def state_dict_of(checkpoint: Mapping[str, Any], path: str | Path) -> dict[str, torch.Tensor]:
+def state_dict_of(
+    checkpoint: Mapping[str, Any], path: str | Path, *, prefer_averaged: bool = True
+) -> dict[str, torch.Tensor]:
     """The weights within a checkpoint: the dict itself, or what lies under ``model`` or ``state_dict``.
+
+    A run with averaged weights (``SOLVER.EMA``) evaluates those, and its checkpoints hold them beside
+    the plain ones; so whoever takes weights from such a file gets the averaged ones, with a line in the
+    log.
 
     Args:
         checkpoint: what `read_checkpoint` returned.
         path: where it came from, for the message.
+        prefer_averaged: False takes the plain weights in any case.
 
     Returns:
         Tensors by name; NumPy arrays become tensors.
@@ -76,6 +87,10 @@ def state_dict_of(checkpoint: Mapping[str, Any], path: str | Path) -> dict[str, 
         CheckpointError: there is no dict of tensors in it.
     """
     weights: Any = checkpoint
+    averaged = checkpoint.get(AVERAGED)
+    if prefer_averaged and isinstance(averaged, Mapping) and averaged.get("steps"):
+        logger.info("%s: taking the averaged weights, of %d steps", path, averaged["steps"])
+        weights = averaged
     for wrapper in WRAPPERS:
         if isinstance(weights.get(wrapper), Mapping):
             weights = weights[wrapper]

@@ -5,6 +5,9 @@ views that autograd fills. Since PyTorch 2.0 ``zero_grad()`` drops gradients ins
 autograd makes new ones outside those views and the optimizer steps on zeros for ever: no weight
 changes, no error. Here the optimizer gets the parameters themselves, one group per combination of
 hyper-parameters, and a fused or foreach step, which is what the flat copies were for.
+
+It also counts the steps in which ``MODEL.FREEZE_LAYERS`` are frozen within its state. fast-reid counts
+per process, so that a resumed run freezes its layers once more.
 """
 
 import inspect
@@ -17,7 +20,6 @@ import torch
 from fastreid.config import CfgNode
 from fastreid.solver.build import (
     get_default_optimizer_params,
-    maybe_add_freeze_layer,
     maybe_add_gradient_clipping,
 )
 from torch import nn
@@ -25,6 +27,8 @@ from torch import nn
 from mdpr.errors import ConfigError
 
 ParameterGroups = list[dict[str, Any]]
+
+FROZEN_STEPS = "frozen_steps"
 
 
 def parameter_groups(cfg: CfgNode, model: nn.Module) -> ParameterGroups:
@@ -76,8 +80,36 @@ def build_optimizer(
     if cfg.SOLVER.OPT == "SGD":
         arguments.update(momentum=cfg.SOLVER.MOMENTUM, nesterov=cfg.SOLVER.NESTEROV)
     groups = parameter_groups(cfg, model)
-    wrapped_class = maybe_add_freeze_layer(cfg, maybe_add_gradient_clipping(cfg, optimizer_class))
+    for group in groups:
+        if group["freeze_status"] == "freeze":
+            group[FROZEN_STEPS] = cfg.SOLVER.FREEZE_ITERS
+    wrapped_class = maybe_add_gradient_clipping(cfg, optimizer_class)
+    if any(FROZEN_STEPS in group for group in groups):
+        wrapped_class = with_frozen_start(wrapped_class)
     return wrapped_class(groups, **arguments), groups
+
+
+def with_frozen_start(optimizer_class: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """An optimizer whose groups may stand still for their first steps.
+
+    A group's ``frozen_steps`` is the number of such steps that are left; it goes into the optimizer's
+    state dict with the group's other hyper-parameters.
+    """
+
+    def step(self: Any, closure: Any = None) -> Any:
+        hidden = []
+        for group in self.param_groups:
+            if group.get(FROZEN_STEPS, 0) > 0:
+                group[FROZEN_STEPS] -= 1
+                hidden += [(parameter, parameter.grad) for parameter in group["params"]]
+        for parameter, _ in hidden:
+            parameter.grad = None
+        result = optimizer_class.step(self, closure)
+        for parameter, gradient in hidden:
+            parameter.grad = gradient
+        return result
+
+    return type(f"{optimizer_class.__name__}WithFrozenStart", (optimizer_class,), {"step": step})
 
 
 def _fast_step(cfg: CfgNode, optimizer_class: type[torch.optim.Optimizer]) -> dict[str, Any]:

@@ -1,32 +1,46 @@
-"""Training steps in bfloat16, on GPUs and on CPUs that compute in it."""
+"""Number formats of a training step: float32, float16 with gradient scaling, bfloat16."""
 
-import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import torch
-from fastreid.engine.train_loop import AMPTrainer, SimpleTrainer
+from fastreid.config import CfgNode
 
-from mdpr.errors import ConfigError
+__all__ = ["DTYPES", "Precision", "cpu_computes_in_bfloat16"]
 
-__all__ = ["DTYPES", "BFloat16Trainer", "cpu_computes_in_bfloat16", "step_class"]
-
-DTYPES = ("fp16", "bf16")
+DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
-class BFloat16Trainer(SimpleTrainer):
-    """fast-reid's plain step under autocast; bfloat16 has float32's range, so nothing is scaled."""
+@dataclass(frozen=True)
+class Precision:
+    """What convolutions and matrix products compute in; weights, norms and losses stay in float32.
 
-    def run_step(self) -> None:
-        """One step of the optimizer."""
-        started = time.perf_counter()
-        data = next(self._data_loader_iter)
-        data_time = time.perf_counter() - started
-        device = next(self.model.parameters()).device
-        with torch.autocast(device_type=device.type, dtype=torch.bfloat16):
-            losses = self.model(data)
-        self.optimizer.zero_grad()
-        sum(losses.values()).backward()
-        self._write_metrics(losses, data_time)
-        self.optimizer.step()
+    Attributes:
+        dtype: float32 computes without autocast.
+    """
+
+    dtype: torch.dtype
+
+    @classmethod
+    def from_config(cls, cfg: CfgNode) -> "Precision":
+        """``SOLVER.AMP``, which `TrainingSettings.from_config` has checked."""
+        amp = cfg.SOLVER.AMP
+        return cls(DTYPES[amp.DTYPE] if amp.ENABLED else torch.float32)
+
+    def autocast(self, device: torch.device) -> AbstractContextManager:
+        """The context of a forward pass on ``device``."""
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(device_type=device.type, dtype=self.dtype)
+
+    def gradient_scaler(self, device: torch.device) -> torch.amp.GradScaler | None:
+        """A scaler for float16, whose small gradients would vanish.
+
+        bfloat16 has float32's range, so nothing is scaled.
+        """
+        if self.dtype != torch.float16:
+            return None
+        return torch.amp.GradScaler(device.type)
 
 
 def cpu_computes_in_bfloat16() -> bool:
@@ -34,20 +48,3 @@ def cpu_computes_in_bfloat16() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and bool(
         torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     )
-
-
-def step_class(amp_enabled: bool, dtype: str) -> type[SimpleTrainer]:
-    """The training step for ``SOLVER.AMP``.
-
-    Args:
-        amp_enabled: ``SOLVER.AMP.ENABLED``.
-        dtype: ``SOLVER.AMP.DTYPE``: "fp16" (fast-reid's, with gradient scaling, GPUs only) or "bf16".
-
-    Raises:
-        ConfigError: another dtype.
-    """
-    if dtype not in DTYPES:
-        raise ConfigError(f"SOLVER.AMP.DTYPE is {dtype!r}: expected one of {', '.join(DTYPES)}")
-    if not amp_enabled:
-        return SimpleTrainer
-    return AMPTrainer if dtype == "fp16" else BFloat16Trainer

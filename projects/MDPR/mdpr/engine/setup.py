@@ -12,8 +12,9 @@ from fastreid.utils.env import seed_all_rng
 from fastreid.utils.logger import setup_logger
 
 from mdpr.config import add_mdpr_config
-from mdpr.engine.mixed_precision import cpu_computes_in_bfloat16, step_class
+from mdpr.engine.mixed_precision import cpu_computes_in_bfloat16
 from mdpr.engine.output_dir import set_aside_previous_run
+from mdpr.engine.training_settings import TrainingSettings
 from mdpr.errors import ConfigError
 from mdpr.evaluation import EvaluationSettings
 from mdpr.settings import MDPRSettings
@@ -51,8 +52,8 @@ def make_config(config_file: str, options: list[str]) -> tuple[CfgNode, list[str
         raise ConfigError(
             f"{reason} (in {config_file or 'the command line'} or the options)"
         ) from error
-    step_class(cfg.SOLVER.AMP.ENABLED, cfg.SOLVER.AMP.DTYPE)  # refuses an unknown one
-    EvaluationSettings.from_config(cfg)  # likewise
+    TrainingSettings.from_config(cfg)
+    EvaluationSettings.from_config(cfg)
     notes = _fit_to_machine(cfg)
     if cfg.MODEL.META_ARCHITECTURE == "MDPR":
         MDPRSettings.from_config(cfg)

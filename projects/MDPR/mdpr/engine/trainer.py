@@ -7,7 +7,10 @@ from typing import Any
 
 from fastreid.config import CfgNode
 from fastreid.engine import DefaultTrainer
-from fastreid.engine.hooks import HookBase
+from fastreid.engine.hooks import (
+    HookBase,
+    PeriodicCheckpointer,
+)
 from fastreid.engine.train_loop import TrainerBase
 from fastreid.evaluation import inference_on_dataset
 from fastreid.modeling.meta_arch import build_model
@@ -19,16 +22,27 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 from torch.utils.data import DataLoader
 
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
+from mdpr.checkpoint.reading import AVERAGED
 from mdpr.data.loader import build_test_loader, build_train_loader
 from mdpr.engine.data_parallel import bare, distribute, share_buffers
-from mdpr.engine.mixed_precision import step_class
-from mdpr.engine.progress import ProgressReporter
-from mdpr.engine.results import results_table, write_results
+from mdpr.engine.early_stopping import EarlyStopping
+from mdpr.engine.evaluations import Evaluations
+from mdpr.engine.reporting import RunClock, RunSummary
+from mdpr.engine.results import METRICS, results_table, write_results
+from mdpr.engine.run_hooks import with_own_hooks
+from mdpr.engine.steps import TrainingStep
+from mdpr.engine.steps.build import build_step
+from mdpr.engine.training_settings import TrainingSettings
+from mdpr.errors import ConfigError
 from mdpr.evaluation import ReidEvaluator, SubmissionWriter
 
 __all__ = ["Trainer"]
 
 logger = logging.getLogger(__name__)
+
+
+class _EndOfTraining(BaseException):
+    """Leaves fast-reid's loop before the last epoch; no error, so it must not be logged as one."""
 
 
 class Trainer(DefaultTrainer):
@@ -42,19 +56,33 @@ class Trainer(DefaultTrainer):
         """
         Args:
             cfg: the full config.
+
+        Raises:
+            ConfigError: a value that training cannot work with.
+            DatasetError: the training set is missing or malformed.
         """
         TrainerBase.__init__(self)
+        self._end_reason: str | None = None
+        self._last_eval_results: OrderedDict[str, Any] = OrderedDict()
         data_loader = self.build_train_loader(cfg)
         train_set: Any = data_loader.dataset
         cfg = self.auto_scale_hyperparams(cfg, train_set.num_classes)
         model = self.build_model(cfg)
         optimizer, parameters = self.build_optimizer(cfg, model)
         model = distribute(model)
-        step = step_class(cfg.SOLVER.AMP.ENABLED, cfg.SOLVER.AMP.DTYPE)
-        self._trainer = step(model, data_loader, optimizer, parameters)
+        self.settings = TrainingSettings.from_config(cfg)
+        self._trainer = build_step(cfg, model, data_loader, optimizer, parameters)
 
         self.cfg = cfg
-        self.iters_per_epoch = len(train_set) // cfg.SOLVER.IMS_PER_BATCH
+        # Everything that is counted in iterations counts steps of the optimizer.
+        self.images_per_step = cfg.SOLVER.IMS_PER_BATCH * self.settings.accumulate
+        self.iters_per_epoch = len(train_set) // self.images_per_step
+        if self.iters_per_epoch == 0:
+            raise ConfigError(
+                f"SOLVER.ACCUMULATE is {self.settings.accumulate} at SOLVER.IMS_PER_BATCH "
+                f"{cfg.SOLVER.IMS_PER_BATCH}: expected a step of no more than the {len(train_set)} "
+                "training images"
+            )
         self.start_epoch = 0
         self.max_epoch = cfg.SOLVER.MAX_EPOCH
         self.max_iter = self.max_epoch * self.iters_per_epoch
@@ -68,12 +96,20 @@ class Trainer(DefaultTrainer):
                 self.max_iter,
             )
         self.scheduler = self.build_lr_scheduler(cfg, optimizer, self.iters_per_epoch)
+        self.evaluations = Evaluations()
+        self.clock = RunClock()
+        self.early_stopping = EarlyStopping(
+            self.evaluations,
+            patience=self.settings.patience,
+            metric=self.settings.metric,
+            min_delta=self.settings.min_delta,
+        )
         self.checkpointer = SafeCheckpointer(
             model,
             cfg.OUTPUT_DIR,
             save_to_disk=comm.is_main_process(),
-            optimizer=optimizer,
-            **self.scheduler,
+            prefer_averaged=cfg.SOLVER.EMA.LOAD,
+            **self.checkpointables(),
         )
         self.register_hooks(self.build_hooks())
 
@@ -84,23 +120,103 @@ class Trainer(DefaultTrainer):
         super().resume_or_load(resume=resume)
 
     def train(self) -> OrderedDict[str, Any]:
-        """Train to the last epoch.
+        """Train to the last epoch, or until early stopping ends it.
 
         Returns:
             Metrics of the last evaluation, in percent; empty in processes other than the first.
         """
+        is_over = self.early_stopping.reason
         if self.start_epoch >= self.max_epoch:
-            logger.info("All %d epochs are done: evaluating the last checkpoint", self.max_epoch)
-            return self.test(self.cfg, self.model)
-        return super().train() or OrderedDict()
+            is_over = f"All {self.max_epoch} epochs are done"
+        if is_over:
+            logger.info("%s: evaluating the last checkpoint", is_over)
+            return self.test(self.cfg, self._model_to_evaluate())
+        try:
+            super().train()
+        except _EndOfTraining as end:
+            logger.info("%s", end)
+        if comm.is_main_process():
+            logger.info("\n%s", self._summary().table())
+        return self._last_eval_results
+
+    def end_after_this_epoch(self, reason: str) -> None:
+        """Make the present epoch the last one: its checkpoint is the final one.
+
+        To be called in ``after_epoch`` in every process, before the hook that writes checkpoints.
+
+        Args:
+            reason: a sentence for the log.
+        """
+        self.max_epoch = self.epoch + 1
+        for hook in self._hooks:
+            if isinstance(hook, PeriodicCheckpointer):
+                hook.max_epoch = self.max_epoch
+        self._end_reason = reason
+
+    def after_epoch(self) -> None:
+        """Run the hooks, and end where one of them asked for it."""
+        super().after_epoch()
+        if self._end_reason is not None:
+            raise _EndOfTraining(self._end_reason)
+
+    def checkpointables(self) -> dict[str, Any]:
+        """What a checkpoint holds beside the weights: whatever a resumed run cannot do without.
+
+        Returns:
+            Objects with ``state_dict`` and ``load_state_dict``, by their names in the file.
+        """
+        parts = {
+            "optimizer": self.optimizer,
+            **self.scheduler,
+            "unread_scalars": self.step.scalars,
+            "nonfinite": self.step.guard,
+            "evaluations": self.evaluations,
+        }
+        optional = {"scaler": self.grad_scaler, AVERAGED: self.step.averaged}
+        return parts | {name: part for name, part in optional.items() if part is not None}
+
+    @property
+    def step(self) -> TrainingStep:
+        """What does the work of an iteration."""
+        return self._trainer
 
     def build_hooks(self) -> list[HookBase]:
-        """fast-reid's hooks, and the progress report."""
-        reporter = ProgressReporter(self.cfg.SOLVER.IMS_PER_BATCH)
-        # Behind the timer and the scheduler, so that it reports this step's learning rate, and
-        # before evaluation.
-        timer, scheduler, *others = super().build_hooks()
-        return [timer, scheduler, *([reporter] if comm.is_main_process() else []), *others]
+        """fast-reid's hooks, with this project's schedule, reports and early stopping."""
+        return with_own_hooks(self, super().build_hooks())
+
+    def _model_to_evaluate(self) -> nn.Module:
+        """The averaged weights where there are any, else those being trained."""
+        averaged = self.step.averaged
+        return self.model if averaged is None or not averaged.steps else averaged.model
+
+    def evaluate(self) -> OrderedDict[str, Any]:
+        """Evaluate what is trained so far, and remember what came out.
+
+        Returns:
+            As `test`.
+        """
+        with self.clock.evaluating():
+            self._last_eval_results = self.test(self.cfg, self._model_to_evaluate())
+        metrics = self._last_eval_results
+        if len(self.cfg.DATASETS.TESTS) > 1:
+            metrics = metrics.get(self.cfg.DATASETS.TESTS[0], {})
+        # Only the first process has results, and all of them decide by these.
+        shared = comm.all_gather({k: float(v) for k, v in metrics.items() if k in METRICS})[0]
+        self.evaluations.add(self.epoch + 1, shared)
+        return self._last_eval_results
+
+    def _summary(self) -> RunSummary:
+        return RunSummary(
+            folder=Path(self.cfg.OUTPUT_DIR),
+            clock=self.clock,
+            evaluations=self.evaluations,
+            metric=self.settings.metric,
+            epochs=self.epoch + 1,
+            max_epoch=self.cfg.SOLVER.MAX_EPOCH,
+            images_per_step=self.images_per_step,
+            skipped=self.step.guard.skipped,
+            averaged=self.settings.ema_decay is not None,
+        )
 
     def build_writers(self) -> list[EventWriter]:
         """Curves for TensorBoard and ``metrics.json``."""

@@ -5,11 +5,15 @@ import logging
 import sys
 import time
 from contextlib import ExitStack
-from typing import Any
 
 from fastreid.engine.hooks import HookBase
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
+
+from mdpr.engine.reporting.clock import RunClock
+from mdpr.engine.reporting.loss_groups import loss_groups
+from mdpr.engine.reporting.memory import memory_now
+from mdpr.engine.reporting.scalar_reader import ScalarReader
 
 __all__ = ["ProgressReporter"]
 
@@ -19,30 +23,37 @@ LOGGERS = ("fastreid", "mdpr")
 
 
 class ProgressReporter(HookBase):
-    """Loss, learning rate, images per second and time left of every epoch.
+    """Losses by group, learning rate, speed, share of waiting, memory and time left of every epoch.
 
     In a terminal it is one bar an epoch, with log lines above it; when output is piped, a plain line
     at most every ``seconds_between_lines`` and one at the end of every epoch.
     """
 
-    def __init__(self, images_per_step: int, seconds_between_lines: float = 20.0) -> None:
+    def __init__(
+        self,
+        clock: RunClock,
+        reader: ScalarReader,
+        images_per_step: int,
+        seconds_between_lines: float = 20.0,
+    ) -> None:
         """
         Args:
+            clock: of this run; its hook comes before this one.
+            reader: of the losses; its hook comes before this one.
             images_per_step: images of one step over all processes.
             seconds_between_lines: least time between two lines, where there is no terminal.
         """
+        self._clock = clock
+        self._reader = reader
         self._images_per_step = images_per_step
         self._seconds_between_lines = seconds_between_lines
         self._in_terminal = sys.stdout.isatty()
         self._bar: tqdm | None = None
         self._resources = ExitStack()
-        self._step_seconds = 0.0
-        self._steps_timed = 0
 
     def before_epoch(self) -> None:
         """Start a bar."""
-        self._epoch_started = self._last_line = time.perf_counter()
-        self._steps_in_epoch = 0
+        self._last_line = time.perf_counter()
         if self._in_terminal:
             self._resources.enter_context(
                 logging_redirect_tqdm([logging.getLogger(name) for name in LOGGERS])
@@ -50,32 +61,26 @@ class ProgressReporter(HookBase):
             self._bar = tqdm(
                 total=self.trainer.iters_per_epoch,
                 desc=f"epoch {self.trainer.epoch + 1}/{self.trainer.max_epoch}",
-                unit="step",
+                # Its own speed and time left would be said twice.
+                bar_format="{desc} {percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt}{postfix}",
                 dynamic_ncols=True,
                 leave=False,
             )
 
-    def before_step(self) -> None:
-        """Note the time."""
-        self._step_started = time.perf_counter()
-
     def after_step(self) -> None:
         """Move the bar, or log a line if the last one is long ago."""
         now = time.perf_counter()
-        self._steps_in_epoch += 1
-        self._step_seconds += now - self._step_started
-        self._steps_timed += 1
         if self._bar is not None:
-            self._bar.set_postfix_str(self._text(now), refresh=False)
+            self._bar.set_postfix_str(self._text(), refresh=False)
             self._bar.update()
         elif now - self._last_line >= self._seconds_between_lines:
             self._last_line = now
-            self._log(now)
+            self._log(self.trainer.iter + 1)
 
     def after_epoch(self) -> None:
         """End the bar and leave one line of the epoch in the log."""
         self._close_bar()
-        self._log(time.perf_counter())
+        self._log(self.trainer.iter)
 
     def after_train(self) -> None:
         """End the bar of an epoch that was broken off."""
@@ -87,26 +92,31 @@ class ProgressReporter(HookBase):
             self._bar = None
         self._resources.close()
 
-    def _log(self, now: float) -> None:
+    def _log(self, steps_done: int) -> None:
         trainer = self.trainer
         logger.info(
             "epoch %d/%d step %d/%d  %s",
             trainer.epoch + 1,
             trainer.max_epoch,
-            self._steps_in_epoch,
+            steps_done - trainer.epoch * trainer.iters_per_epoch,
             trainer.iters_per_epoch,
-            self._text(now),
+            self._text(),
         )
 
-    def _text(self, now: float) -> str:
-        storage: Any = self.trainer.storage
-        steps_left = self.trainer.max_iter - self.trainer.iter - 1
-        # What it took so far: waiting and evaluation are left out, as they come in bursts.
-        seconds = self._step_seconds / max(1, self._steps_timed) * steps_left
-        speed = self._images_per_step * self._steps_in_epoch / max(now - self._epoch_started, 1e-9)
-        return (
-            f"loss {storage.history('total_loss').median(20):.3f}  "
-            f"lr {storage.history('lr').latest():.2e}  "
-            f"{speed:.1f} images/s  "
-            f"eta {datetime.timedelta(seconds=round(max(seconds, 0)))}"
+    def _text(self) -> str:
+        scalars = self._reader.shown()
+        groups = "  ".join(f"{name} {value:.3g}" for name, value in loss_groups(scalars).items())
+        recent = self._clock.recent
+        # Evaluations are left out, as they come in bursts.
+        seconds = recent.total * max(0, self.trainer.max_iter - self.trainer.iter - 1)
+        return "  ".join(
+            [
+                f"loss {scalars.get('total_loss', float('nan')):.3f}"
+                + (f" ({groups})" if groups else ""),
+                f"lr {self.trainer.storage.history('lr').latest():.2e}",
+                f"{self._images_per_step / max(recent.total, 1e-9):.1f} images/s",
+                f"data wait {100 * recent.waiting_share:.0f}%",
+                f"memory {memory_now()}",
+                f"eta {datetime.timedelta(seconds=round(seconds))}",
+            ]
         )

@@ -1,0 +1,65 @@
+"""From the device to the curves: the losses of every few steps, read at once."""
+
+from fastreid.engine.hooks import HookBase
+from fastreid.utils import comm
+
+from mdpr.engine.reporting.clock import RunClock
+from mdpr.engine.reporting.loss_groups import loss_groups
+from mdpr.engine.reporting.memory import memory_now
+
+__all__ = ["ScalarReader"]
+
+
+class ScalarReader(HookBase):
+    """Reads the means of the step's scalars every ``period`` steps and at the end of an epoch.
+
+    They go to the run's storage, the loss terms also summed by group (``loss_group/hard``, ...), with
+    speed, share of the time spent waiting for data, and memory of the first process. Every process runs
+    it, since the means are over all of them.
+    """
+
+    def __init__(self, clock: RunClock, period: int, images_per_step: int) -> None:
+        """
+        Args:
+            clock: of this run.
+            period: steps between two readings.
+            images_per_step: images of one step over all processes.
+        """
+        self._clock = clock
+        self._period = period
+        self._images_per_step = images_per_step
+        self._latest: dict[str, float] = {}
+
+    def after_step(self) -> None:
+        """Read where it is time."""
+        if (self.trainer.iter + 1) % self._period == 0:
+            self._read()
+
+    def after_epoch(self) -> None:
+        """Read what is left."""
+        self._read()
+
+    def shown(self) -> dict[str, float]:
+        """The means to show now: without a wait for a GPU, except before the first reading."""
+        step = self.trainer.step
+        if step.device.type == "cpu" or not self._latest:
+            return step.scalars.peek() or self._latest
+        return self._latest
+
+    def _read(self) -> None:
+        means = self.trainer.step.scalars.read()
+        time, steps = self._clock.take_mark()
+        if not means or not comm.is_main_process():
+            return
+        self._latest = means
+        scalars = dict(means)
+        scalars |= {f"loss_group/{name}": value for name, value in loss_groups(means).items()}
+        if steps:
+            scalars["data_time"] = time.waiting / steps
+            scalars["data_wait_share"] = time.waiting_share
+            scalars["images_per_second"] = self._images_per_step * steps / max(time.total, 1e-9)
+        memory = memory_now()
+        scalars["memory/resident_gb"] = memory.resident / 2**30
+        if memory.gpu is not None:
+            scalars["memory/gpu_gb"] = memory.gpu / 2**30
+        self.trainer.storage.put_scalars(smoothing_hint=False, **scalars)

@@ -1,0 +1,98 @@
+"""The table at the end of a run."""
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+
+from tabulate import tabulate
+
+from mdpr.engine.evaluations import Evaluation, Evaluations
+from mdpr.engine.reporting.clock import RunClock
+from mdpr.engine.reporting.memory import memory_peak
+from mdpr.engine.results import METRICS
+
+__all__ = ["RunSummary"]
+
+FILES = {
+    "best checkpoint": "model_best.pth",
+    "last checkpoint": "model_final.pth",
+    "results": "results.json",
+    "curves": "metrics.json",
+    "log": "log.txt",
+}
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """Everything one wants to know after a run, of the process that tells it.
+
+    Attributes:
+        folder: ``OUTPUT_DIR``.
+        clock: times since the run was started or resumed.
+        evaluations: of the run, also from before it was resumed.
+        metric: the one that says which evaluation is best.
+        epochs: epochs trained.
+        max_epoch: epochs planned.
+        images_per_step: images of one step over all processes.
+        skipped: steps left out because something was not finite.
+        averaged: whether averaged weights were evaluated.
+    """
+
+    folder: Path
+    clock: RunClock
+    evaluations: Evaluations
+    metric: str
+    epochs: int
+    max_epoch: int
+    images_per_step: int
+    skipped: int = 0
+    averaged: bool = False
+
+    def table(self) -> str:
+        """The table as text."""
+        rows = [*self._scores(), *self._times(), ("peak memory", str(memory_peak()))]
+        if self.skipped:
+            rows.append(("steps left out", f"{self.skipped} (not finite)"))
+        rows += [
+            (name, str(self.folder / file))
+            for name, file in FILES.items()
+            if (self.folder / file).is_file()
+        ]
+        return tabulate(rows, tablefmt="simple", disable_numparse=True)
+
+    def _scores(self) -> list[tuple[str, str]]:
+        last = self.evaluations.last
+        best = self.evaluations.best(self.metric)
+        rows = [("epochs", f"{self.epochs} of {self.max_epoch}")]
+        if best is not None:
+            rows.append((f"best {self.metric}", _scores_of(best)))
+        if last is not None and last.metrics:
+            rows.append(("last evaluation", _scores_of(last)))
+        if self.averaged:
+            rows.append(("evaluated", "averaged weights (SOLVER.EMA)"))
+        return rows
+
+    def _times(self) -> list[tuple[str, str]]:
+        split = self.clock.split()
+        total = split.pop("total")
+        rows = [("time", _duration(total))]
+        rows += [
+            (f"- {name}", f"{_duration(seconds)} ({100 * seconds / max(total, 1e-9):.0f} %)")
+            for name, seconds in split.items()
+        ]
+        stepping = split["computing"] + split["waiting for data"]
+        if self.clock.steps:
+            speed = self.images_per_step * self.clock.steps / max(stepping, 1e-9)
+            rows.append(("speed", f"{speed:.1f} images/s in {self.clock.steps} steps"))
+        return rows
+
+
+def _scores_of(evaluation: Evaluation) -> str:
+    scores = ", ".join(
+        f"{name} {evaluation.metrics[name]:.2f} %" for name in METRICS if name in evaluation.metrics
+    )
+    return f"{scores} (epoch {evaluation.epoch})"
+
+
+def _duration(seconds: float) -> str:
+    return str(datetime.timedelta(seconds=round(seconds)))

@@ -1,0 +1,29 @@
+"""The learning rate as a function of the iteration."""
+
+import warnings
+
+from fastreid.engine.hooks import LRScheduler
+
+__all__ = ["ScheduleByIteration"]
+
+
+class ScheduleByIteration(LRScheduler):
+    """fast-reid's hook, with a warm-up that ends where it should.
+
+    fast-reid holds the warm-up still at each step that the gradient scaler leaves out, yet ends it by the
+    iteration: with a few such steps the learning rate stays below ``SOLVER.BASE_LR`` for the whole run.
+    It also reads the scaler's factor twice a step, and so waits for the GPU.
+    """
+
+    def before_step(self) -> None:
+        """Nothing: the scaler's factor is of no interest."""
+
+    def after_step(self) -> None:
+        """Log this step's learning rate, and warm up."""
+        rate = self._optimizer.param_groups[self._best_param_group_id]["lr"]
+        self.trainer.storage.put_scalar("lr", rate, smoothing_hint=False)
+        if self.trainer.iter < self.trainer.warmup_iters:
+            with warnings.catch_warnings():
+                # PyTorch's, where the very first step is left out: the order is as it should be.
+                warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+                self._scheduler["warmup_sched"].step()

@@ -1,0 +1,152 @@
+"""The training step of every number format: N batches, one step of the optimizer."""
+
+import time
+from typing import Any
+
+import torch
+from fastreid.engine.train_loop import SimpleTrainer
+from fastreid.utils.events import get_event_storage
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from mdpr.engine.ema import AveragedWeights
+from mdpr.engine.mixed_precision import Precision
+from mdpr.engine.steps.attempt import Attempt, BufferBackup, random_state
+from mdpr.engine.steps.gradients import gradient_norm, gradients_kept_local
+from mdpr.engine.steps.nonfinite import NonFiniteGuard, Verdict
+from mdpr.engine.steps.scalars import CapturedScalars, ScalarMeans
+
+__all__ = ["TrainingStep"]
+
+
+class TrainingStep(SimpleTrainer):
+    """fast-reid's plain step, in any precision, over several batches, with an eye on what goes wrong.
+
+    The gradient is the mean over ``accumulate`` batches. A step with a loss or gradients that are not
+    finite never reaches the weights, nor the statistics of the norms; see `NonFiniteGuard`. Overflows
+    of float16 gradients are no such step: the gradient scaler leaves them out and lowers its factor.
+
+    Attributes:
+        scalars: losses and what else the model logs, until they are read.
+        data_seconds: how long the last step waited for its batches.
+        grad_scaler: of float16, else None.
+        guard: judge of non-finite steps.
+        averaged: moving average of the weights, or None.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data_loader: Any,
+        optimizer: Optimizer,
+        parameters: Any,
+        *,
+        precision: Precision,
+        accumulate: int = 1,
+        guard: NonFiniteGuard | None = None,
+        averaged: AveragedWeights | None = None,
+    ) -> None:
+        """
+        Args:
+            model: returns a dict of scalar losses for a batch dict.
+            data_loader: endless, batch by batch.
+            optimizer: clips gradients itself where that is asked for, as fast-reid's does.
+            parameters: of fast-reid's signature.
+            precision: number format of the forward pass.
+            accumulate: batches per step, >= 1.
+            guard: the default stops at the first non-finite step and saves nothing.
+            averaged: updated after every step taken.
+        """
+        super().__init__(model, data_loader, optimizer, parameters)
+        self.device = next(model.parameters()).device
+        self.precision = precision
+        self.accumulate = accumulate
+        self.guard = guard or NonFiniteGuard()
+        self.averaged = averaged
+        self.grad_scaler = precision.gradient_scaler(self.device)
+        self.scalars = ScalarMeans()
+        self.data_seconds = 0.0
+        self._backup = BufferBackup(model)
+        self._trained = [p for group in optimizer.param_groups for p in group["params"]]
+
+    def run_step(self) -> None:
+        """One step of the optimizer.
+
+        Raises:
+            NonFiniteError: a loss or gradients are not finite, and no step may be left out (any more).
+        """
+        self._backup.save()
+        self.optimizer.zero_grad()
+        attempt, scalars = Attempt(), []
+        self.data_seconds = 0.0
+        for index in range(self.accumulate):
+            batch = self._next_batch()
+            with gradients_kept_local(self.model, index + 1 < self.accumulate):
+                scalars.append(self._forward_backward(batch, attempt))
+        if self.grad_scaler is not None:
+            # The norm and clipping, which is the optimizer's, need gradients of their true size.
+            self.grad_scaler.unscale_(self.optimizer)
+        attempt.gradient_norm = gradient_norm(self._trained)
+        verdict = self.guard.judge(attempt)
+        if verdict.losses_finite and verdict.gradients_finite:
+            self._take()
+            self.scalars.add(["gradient_norm"], attempt.gradient_norm[None])
+        elif not self._is_overflow(verdict):
+            self._leave_out(attempt, verdict)
+            return
+        if self.grad_scaler is not None:
+            self.grad_scaler.update()
+        self._log(scalars, attempt)
+
+    def _next_batch(self) -> Any:
+        started = time.perf_counter()
+        batch = next(self._data_loader_iter)
+        self.data_seconds += time.perf_counter() - started
+        return batch
+
+    def _forward_backward(self, batch: Any, attempt: Attempt) -> dict[str, Tensor]:
+        """Add a batch's share to the gradients, and what is known of it to ``attempt``."""
+        attempt.batches.append(batch)
+        attempt.random_states.append(random_state(self.device))
+        captured = CapturedScalars(get_event_storage())
+        with captured, self.precision.autocast(self.device):
+            losses = self.model(batch)
+        terms = {name: loss.detach().float().reshape(()) for name, loss in losses.items()}
+        attempt.names = tuple(terms)
+        attempt.losses.append(torch.stack(list(terms.values())))
+        total = sum(losses.values()) / self.accumulate
+        if self.grad_scaler is not None:
+            total = self.grad_scaler.scale(total)
+        total.backward()
+        return captured.scalars
+
+    def _take(self) -> None:
+        if self.grad_scaler is None:
+            self.optimizer.step()
+        else:
+            self.grad_scaler.step(self.optimizer)
+        if self.averaged is not None:
+            self.averaged.update(self.model)
+
+    def _is_overflow(self, verdict: Verdict) -> bool:
+        """Whether a smaller factor of the gradient scaler may give finite gradients."""
+        return (
+            self.grad_scaler is not None
+            and verdict.losses_finite
+            and self.grad_scaler.get_scale() > 1
+        )
+
+    def _leave_out(self, attempt: Attempt, verdict: Verdict) -> None:
+        self._backup.restore()
+        if self.grad_scaler is not None:
+            self.grad_scaler.update()  # before the next unscaling
+        self.guard.leave_out(attempt, verdict, self.model, iteration=self.iter)
+
+    def _log(self, captured: list[dict[str, Tensor]], attempt: Attempt) -> None:
+        losses = torch.stack(attempt.losses).mean(dim=0)
+        values = {"total_loss": losses.sum()}
+        values |= dict(zip(attempt.names, losses.unbind(), strict=True))
+        for name in captured[0]:
+            parts = [part[name].to(losses) for part in captured]
+            values[name] = torch.stack(parts).mean()
+        self.scalars.add(list(values), torch.stack(list(values.values())))

@@ -1,0 +1,241 @@
+"""What is told of a run, each part on numbers made by hand."""
+
+import logging
+import os
+import time
+from types import SimpleNamespace
+
+import pytest
+import torch
+from fastreid.engine.hooks import LRScheduler
+from fastreid.modeling.meta_arch import build_model
+from fastreid.solver.lr_scheduler import WarmupLR
+from fastreid.utils.events import EventStorage
+from mdpr.engine.evaluations import Evaluations
+from mdpr.engine.reporting import LoaderWatch, RunClock, RunSummary, RunWriter, ScalarReader
+from mdpr.engine.reporting.clock import StepTime
+from mdpr.engine.reporting.loader_watch import workers_to_try
+from mdpr.engine.reporting.loss_groups import loss_groups
+from mdpr.engine.reporting.memory import Memory, memory_now, memory_peak
+from mdpr.engine.schedule import ScheduleByIteration
+from mdpr.engine.steps.scalars import ScalarMeans
+from support.configs import tiny_config
+
+
+class TestLossGroups:
+    def test_every_term_of_the_method_is_in_one_of_the_five(self):
+        data = {
+            "images": torch.rand(4, 3, 64, 32) * 255,
+            "targets": torch.tensor([0, 0, 1, 1]),
+        }
+        with EventStorage():
+            losses = build_model(tiny_config()).train()(data)
+        scalars = {name: loss.item() for name, loss in losses.items()} | {"lr": 7.0}
+        groups = loss_groups(scalars)
+        assert list(groups) == ["hard", "soft", "fusion", "distillation", "diversity"]
+        assert sum(groups.values()) == pytest.approx(sum(scalars.values()) - 7)
+        assert groups["fusion"] == pytest.approx(
+            scalars["loss_fusion_cls"] + scalars["loss_fusion_triplet"]
+        )
+
+    def test_terms_of_an_extension_are_told_apart(self):
+        assert loss_groups({"loss_hard_global_cls": 1.0, "loss_mine": 2.0}) == {
+            "hard": 1.0,
+            "other": 2.0,
+        }
+
+    def test_another_architecture_has_no_groups(self):
+        assert loss_groups({"loss_cls": 1.0, "loss_triplet": 2.0, "total_loss": 3.0}) == {}
+
+
+class TestClock:
+    def test_shares_and_means(self):
+        clock = RunClock()
+        clock.add(4.0, 1.0)
+        clock.add(2.0, 2.0)
+        assert clock.recent == StepTime(3.0, 1.5)
+        assert clock.recent.waiting_share == 0.5
+        assert clock.take_mark() == (StepTime(6.0, 3.0), 2)
+        assert clock.take_mark() == (StepTime(0, 0), 0)
+        for _ in range(60):
+            clock.add(1.0, 0.0)
+        assert clock.recent == StepTime(1.0, 0.0)  # the slow start is forgotten
+
+    def test_parts_add_up(self):
+        clock = RunClock()
+        clock.before_train()
+        clock.trainer = SimpleNamespace(step=SimpleNamespace(data_seconds=0.004))
+        clock.before_step()
+        time.sleep(0.02)
+        clock.after_step()
+        with clock.evaluating():
+            time.sleep(0.01)
+        split = clock.split()
+        assert split["waiting for data"] == 0.004
+        assert split["computing"] >= 0.016
+        assert split["evaluation"] >= 0.01
+        assert sum(split.values()) == pytest.approx(2 * split["total"])
+
+
+class TestLoaderWatch:
+    @pytest.mark.parametrize(
+        ("workers", "total", "waiting", "cores", "advice"),
+        [
+            (1, 3.0, 2.0, 8, 3),  # a batch in 3 s, computed in 1 s
+            (2, 3.0, 2.0, 8, 6),
+            (4, 3.0, 2.0, 8, 8),  # 12, but there are 8 cores
+            (0, 3.0, 2.0, 8, 2),  # loaded in 2 s between computing
+            (0, 3.0, 0.5, 8, 1),
+            (2, 1.0, 1.0, 4, 4),
+        ],
+    )
+    def test_workers(self, workers, total, waiting, cores, advice):
+        assert workers_to_try(workers, StepTime(total, waiting), cores) == advice
+
+    def watch(self, caplog, steps, waiting, workers=1, cores=8):
+        clock = RunClock()
+        watch = LoaderWatch(clock, workers, cores)
+        with caplog.at_level(logging.WARNING, "mdpr"):
+            for _ in range(steps):
+                clock.add(1.0, waiting)
+                watch.after_step()
+        return [record.getMessage() for record in caplog.records]
+
+    def test_one_warning_with_a_number_to_try(self, caplog):
+        (message,) = self.watch(caplog, 200, 0.6)
+        assert "60 % was waiting for images" in message
+        assert "NUM_WORKERS 3 (now 1; 8 CPU cores per process)" in message
+
+    def test_where_all_cores_load_already(self, caplog):
+        (message,) = self.watch(caplog, 100, 0.6, workers=8)
+        assert "All 8 CPU cores of this process load already" in message
+
+    @pytest.mark.parametrize(("steps", "waiting"), [(60, 0.9), (200, 0.1)])
+    def test_silence_while_starting_and_where_loading_keeps_up(self, caplog, steps, waiting):
+        assert self.watch(caplog, steps, waiting) == []
+
+
+def test_memory_is_that_of_this_process():
+    before = memory_now()
+    block = torch.ones(2**26)  # 256 MiB
+    grown = memory_now().resident - before.resident
+    assert 2**27 < grown < 2**29
+    assert memory_peak().resident >= block.nbytes
+    assert str(Memory(3 * 2**30, 2**29)) == "3.0 GB + 0.5 GB GPU"
+
+
+def test_reader_puts_means_groups_and_speed_into_the_curves():
+    clock, means = RunClock(), ScalarMeans()
+    step = SimpleNamespace(scalars=means, device=torch.device("cpu"))
+    reader = ScalarReader(clock, period=2, images_per_step=8)
+    names = ["total_loss", "loss_hard_global_cls", "loss_hard_part_0_cls", "loss_fusion_cls"]
+    with EventStorage() as storage:
+        reader.trainer = SimpleNamespace(step=step, storage=storage, iter=0)
+        for reader.trainer.iter in range(3):
+            storage.iter = reader.trainer.iter
+            clock.add(0.5, 0.1)
+            means.add(names, torch.tensor([6.0, 1.0, 2.0, 3.0]) + reader.trainer.iter)
+            reader.after_step()
+        latest = {name: value for name, (value, _) in storage.latest().items()}
+        assert {iteration for _, iteration in storage.latest().values()} == {1}
+        assert reader.shown()["total_loss"] == 8.0  # of the step that is not in the curves yet
+        reader.after_epoch()
+        reader.after_epoch()
+        assert storage.latest()["total_loss"] == (8.0, 2)
+        assert len(storage.history("total_loss").values()) == 2
+    assert latest["total_loss"] == 6.5
+    assert latest["loss_group/hard"] == 4.0
+    assert latest["loss_group/fusion"] == 3.5
+    assert latest["data_time"] == pytest.approx(0.1)
+    assert latest["data_wait_share"] == pytest.approx(0.2)
+    assert latest["images_per_second"] == pytest.approx(16)
+    assert latest["memory/resident_gb"] > 0
+
+
+def test_writer_keeps_the_evaluation_of_the_last_epoch():
+    written, now = [], SimpleNamespace(value=None)
+
+    class Recorder:
+        def write(self):
+            written.append(now.value)
+
+        def close(self):
+            written.append("closed")
+
+    writer = RunWriter([], period=2)
+    writer._writers = [Recorder()]
+    writer.trainer = SimpleNamespace(iters_per_epoch=4, max_iter=8, iter=0)
+    for writer.trainer.iter in range(8):
+        now.value = f"step {writer.trainer.iter + 1}"
+        writer.after_step()
+        if writer.trainer.iter % 4 == 3:
+            now.value = f"epoch {writer.trainer.iter // 4 + 1}"
+            writer.after_epoch()
+    now.value = "the end"
+    writer.after_train()
+    assert written == ["step 2", "epoch 1", "step 6", "epoch 2", "the end", "closed"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_warm_up_ends_at_the_base_rate_whatever_the_scaler_leaves_out():
+    parameter = torch.nn.Parameter(torch.zeros(1))
+
+    def rates(hook_class, scaler):
+        optimizer = torch.optim.SGD([parameter], lr=1.0)
+        scheduler = WarmupLR(optimizer, 0.1, 4, "linear")
+        if hook_class is LRScheduler:
+            optimizer.step()  # a scheduler that goes first warns; ours does not
+        hook = hook_class(optimizer, {"warmup_sched": scheduler})
+        found = []
+        with EventStorage() as storage:
+            hook.trainer = SimpleNamespace(
+                grad_scaler=scaler, storage=storage, warmup_iters=4, iter=0
+            )
+            for hook.trainer.iter in range(6):
+                hook.before_step()
+                hook.after_step()
+                found.append(optimizer.param_groups[0]["lr"])
+        return found
+
+    class Scaler:
+        """Leaves out the first step: its factor changes between two readings."""
+
+        factors = iter([2.0, 1.0] + [1.0] * 20)
+
+        def get_scale(self):
+            return next(self.factors)
+
+    assert rates(ScheduleByIteration, Scaler())[-1] == 1.0
+    assert rates(ScheduleByIteration, None) == rates(LRScheduler, None)
+    assert rates(LRScheduler, Scaler())[-1] < 1.0  # what is mended
+
+
+def test_table_at_the_end(tmp_path):
+    evaluations = Evaluations()
+    evaluations.add(1, {"mAP": 70.0, "Rank-1": 90.0})
+    evaluations.add(2, {"mAP": 60.0, "Rank-1": 91.0})
+    clock = RunClock()
+    clock.add(1.0, 0.25)
+    (tmp_path / "model_best.pth").write_text("")
+    table = RunSummary(
+        folder=tmp_path,
+        clock=clock,
+        evaluations=evaluations,
+        metric="mAP",
+        epochs=2,
+        max_epoch=5,
+        images_per_step=32,
+        skipped=3,
+        averaged=True,
+    ).table()
+    for part in (
+        "2 of 5",
+        "mAP 70.00 %, Rank-1 90.00 % (epoch 1)",
+        "mAP 60.00 %, Rank-1 91.00 % (epoch 2)",
+        "32.0 images/s in 1 steps",
+        "3 (not finite)",
+        "averaged weights",
+        os.fspath(tmp_path / "model_best.pth"),
+    ):
+        assert part in table
+    assert "model_final.pth" not in table
