@@ -4,6 +4,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from contextlib import closing, suppress
 from pathlib import Path
@@ -16,9 +18,19 @@ from mdpr.engine.supervisor import Supervisor
 from mdpr.engine.world import ParentWorld
 from mdpr.errors import ConfigError, MDPRError, ProcessFailedError
 from support import ranks
-from support.configs import CONFIGS
+from support.configs import CONFIGS, ROOT
+from support.processes import PACKAGE
 
 PAIR = ParentWorld("cpu", 2)
+SLEEPING_RUN = """
+import sys
+from pathlib import Path
+from support import ranks
+from mdpr.engine.launch import run_world
+from mdpr.engine.world import ParentWorld
+
+run_world(ParentWorld("cpu", 2), ranks.sleep_with_loader, (Path(sys.argv[1]),), start_method="fork")
+"""
 
 
 def run(function, *args, world=PAIR):
@@ -39,7 +51,7 @@ def is_running(pid):
     return state not in "ZX"
 
 
-def wait_until(condition, seconds=20):
+def wait_until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -109,12 +121,12 @@ class TestSignals:
 
 
 def test_processes_pause_and_die_with_their_parent(tmp_path):
-    parent = os.fork()
-    if parent == 0:  # stands for train_net.py; killed below
-        try:
-            run_world(PAIR, ranks.sleep_with_loader, (tmp_path,), start_method="fork")
-        finally:
-            os._exit(1)
+    # Stands for train_net.py, killed below. A fresh process: it forks, and this one may have threads.
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLEEPING_RUN, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PACKAGE), str(ROOT / "tests")])},
+    )
+    parent = process.pid
     files = [tmp_path / f"pids_{rank}" for rank in (0, 1)]
     wait_until(lambda: all(file.exists() for file in files))
     pids = [int(pid) for file in files for pid in file.read_text().split()]
@@ -127,8 +139,8 @@ def test_processes_pause_and_die_with_their_parent(tmp_path):
     os.kill(parent, signal.SIGCONT)
     wait_until(lambda: "T" not in states())
 
-    os.kill(parent, signal.SIGKILL)
-    os.waitpid(parent, 0)
+    process.kill()
+    process.wait()
     wait_until(lambda: not any(is_running(pid) for pid in pids))
 
 

@@ -55,7 +55,7 @@ def metrics(folder):
 
 def test_the_first_process_alone_reports(run):
     folder, (first, second) = run
-    assert first.stdout.count("Results written to") == 2  # it went on after the first evaluation
+    assert first.stdout.count("Results, also in") == 2  # it went on after the first evaluation
     assert second.stdout == ""
     assert "Rank of current process: 1. World size: 2" in (folder / "log.txt.rank1").read_text()
     for result in (first, second):
