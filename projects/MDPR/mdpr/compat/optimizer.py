@@ -108,7 +108,7 @@ def build_optimizer(
     if cfg.SOLVER.OPT == "SGD":
         arguments.update(momentum=cfg.SOLVER.MOMENTUM, nesterov=cfg.SOLVER.NESTEROV)
     if cfg.SOLVER.OPT in ("Adam", "AdamW"):
-        optimizer_class = with_dense_views(optimizer_class)
+        optimizer_class = with_dense_views(optimizer_class)  # type: ignore[arg-type]
     groups = parameter_groups(cfg, model)
     wrapped_class = maybe_add_freeze_layer(cfg, maybe_add_gradient_clipping(cfg, optimizer_class))
     return wrapped_class(groups, **arguments), groups

@@ -3,6 +3,8 @@
 B batch, C input channels, M foreground maps, E embedding width, h x w the feature map.
 """
 
+from typing import Any
+
 import torch
 from fastreid.layers import get_norm
 from torch import Tensor, nn
@@ -109,8 +111,10 @@ class BilinearAttentionPooling(nn.Module):
         Returns:
             (B, M, E), values >= 0, float32 at least.
         """
-        maps = len(self.embeddings)
-        projected = project_stacked([block.projection for block in self.embeddings], x)
-        weighted = projected.unflatten(1, (maps, -1)) * attention.to(projected.dtype).unsqueeze(2)
-        embedded = normalize_stacked([block.norm for block in self.embeddings], weighted.flatten(1, 2))
-        return self.pool(F.relu(embedded, inplace=True)).view(len(x), maps, -1)
+        blocks: list[Any] = list(self.embeddings)
+        projected = project_stacked([block.projection for block in blocks], x)
+        weighted = projected.unflatten(1, (len(blocks), -1)) * attention.to(
+            projected.dtype
+        ).unsqueeze(2)
+        embedded = normalize_stacked([block.norm for block in blocks], weighted.flatten(1, 2))
+        return self.pool(F.relu(embedded, inplace=True)).view(len(x), len(blocks), -1)

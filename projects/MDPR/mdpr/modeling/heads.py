@@ -48,6 +48,7 @@ class MDPRHead(EmbeddingHead):
     """
 
     cls_layer: Any
+    pool_layer: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

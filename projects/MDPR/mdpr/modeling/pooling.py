@@ -10,6 +10,7 @@ import torch
 from fastreid.layers.pooling import GeneralizedMeanPoolingP
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 __all__ = ["GeneralizedMeanPooling"]
 
@@ -49,8 +50,12 @@ class _GeneralizedMean(torch.autograd.Function):
         values, logs, powers = _powers(x, exponent, ctx.eps)
         of_powers = gradient * result / (exponent * mean * (x.shape[2] * x.shape[3]))
         of_root = -gradient * result * mean.log() / exponent**2
-        of_exponent = of_root.sum() + (of_powers * logs.mul_(powers).sum((2, 3), keepdim=True)).sum()
-        of_x = powers.mul_(exponent * of_powers).div_(values).masked_fill_(x < ctx.eps, 0)
+        of_exponent = (
+            of_root.sum() + (of_powers * logs.mul_(powers).sum((2, 3), keepdim=True)).sum()
+        )
+        # Clamped values have no gradient: whatever is divided by infinity is 0.
+        values = F.threshold(values, ctx.eps, torch.inf, inplace=True)
+        of_x = powers.mul_(exponent * of_powers).div_(values)
         return of_x.to(x.dtype), of_exponent.view_as(exponent), None
 
 

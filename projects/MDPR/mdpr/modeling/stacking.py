@@ -54,16 +54,16 @@ def _batch_norm_stacked(norms: Sequence[_BatchNorm], x: Tensor) -> Tensor:
     def stacked(name: str) -> Tensor:
         return torch.cat([getattr(norm, name) for norm in norms])
 
-    training, mean, variance = norms[0].training, stacked("running_mean"), stacked("running_var")
-    result = F.batch_norm(
-        *(x, mean, variance, stacked("weight"), stacked("bias")),
-        *(training, norms[0].momentum, norms[0].eps),
-    )
+    training, momentum = norms[0].training, norms[0].momentum or 0.0
+    mean, variance = stacked("running_mean"), stacked("running_var")
+    weight, bias = stacked("weight"), stacked("bias")
+    result = F.batch_norm(x, mean, variance, weight, bias, training, momentum, norms[0].eps)
     if training:
         with torch.no_grad():
             for name, values in (("running_mean", mean), ("running_var", variance)):
                 for norm, part in zip(norms, values.chunk(len(norms)), strict=True):
                     getattr(norm, name).copy_(part)
             for norm in norms:
-                norm.num_batches_tracked.add_(1)
+                if norm.num_batches_tracked is not None:
+                    norm.num_batches_tracked.add_(1)
     return result
