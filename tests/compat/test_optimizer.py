@@ -118,3 +118,39 @@ def test_a_resumed_run_does_not_freeze_its_layers_again():
 def test_unknown_optimizer_is_named():
     with pytest.raises(ConfigError, match=r"SOLVER.OPT is 'Adamm'.*torch.optim"):
         build_optimizer(tiny_config("SOLVER.OPT", "Adamm"), TwoLayers())
+
+
+LAYOUTS = [torch.contiguous_format, torch.channels_last]
+
+
+@pytest.mark.parametrize("of_moments", LAYOUTS, ids=str)
+@pytest.mark.parametrize("of_gradient", LAYOUTS, ids=str)
+@pytest.mark.parametrize("of_weight", LAYOUTS, ids=str)
+@pytest.mark.parametrize("name", ["Adam", "AdamW"])
+def test_memory_layouts_change_nothing(name, of_weight, of_gradient, of_moments):
+    start, gradient = torch.randn(4, 3, 5, 2), torch.randn(4, 3, 5, 2)
+
+    def trained(build, layouts):
+        model = nn.Conv2d(3, 4, (5, 2), bias=False)
+        model.weight.data = start.clone(memory_format=layouts[0])
+        optimizer = build(model)
+        for step in range(3):
+            model.weight.grad = (gradient * (step + 1)).contiguous(memory_format=layouts[1])
+            optimizer.step()
+            state = optimizer.state[model.weight]
+            for key in ("exp_avg", "exp_avg_sq"):
+                assert state[key].shape == model.weight.shape
+                state[key] = state[key].contiguous(memory_format=layouts[2])
+        return model.weight.detach()
+
+    cfg = tiny_config("SOLVER.OPT", name, "SOLVER.BASE_LR", 0.1)
+    layouts = (of_weight, of_gradient, of_moments)
+    result = trained(lambda model: build_optimizer(cfg, model)[0], layouts)
+
+    def plain(model):
+        return getattr(torch.optim, name)(
+            model.parameters(), lr=0.1, weight_decay=cfg.SOLVER.WEIGHT_DECAY, foreach=False
+        )
+
+    expected = trained(plain, [torch.contiguous_format] * 3)
+    torch.testing.assert_close(result, expected)

@@ -142,7 +142,7 @@ def test_training_and_testing_compute_the_same_maps():
     model = build_model(tiny_config()).eval()
     data = batch()
     with torch.no_grad():
-        maps, _ = model._feature_maps((data["images"] - model.pixel_mean) / model.pixel_std)
+        maps, _ = model._feature_maps(model._normalized(data["images"]))
         expected = torch.cat([model.heads[name](x) for name, x in maps.items()], dim=1)
         assert torch.equal(model(data), expected)
     assert list(maps) == [

@@ -1,11 +1,13 @@
 """MDPR (Mutual Distillation Learning for Person Re-identification, arXiv 2401.06430) for fast-reid.
 
 Importing this package mends fast-reid for the installed Python and PyTorch, and registers the
-meta-architecture, its head and its data sets.
+meta-architecture, its head and its data sets. It also lets PyTorch use huge pages for large tensors.
 """
 
 from mdpr.compat import install as _install_compat
+from mdpr.host_memory import ask_for_huge_pages as _ask_for_huge_pages
 
+_ask_for_huge_pages()
 _install_compat()
 
 # fast-reid can be imported only from here on.

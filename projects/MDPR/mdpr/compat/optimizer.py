@@ -22,13 +22,45 @@ from fastreid.solver.build import (
     get_default_optimizer_params,
     maybe_add_gradient_clipping,
 )
-from torch import nn
+from torch import Tensor, nn
 
 from mdpr.errors import ConfigError
 
 ParameterGroups = list[dict[str, Any]]
 
 FROZEN_STEPS = "frozen_steps"
+
+
+def with_dense_views(optimizer_class: type[torch.optim.Adam]) -> type[torch.optim.Adam]:
+    """An optimizer whose fused step is right, and fast, for every memory layout.
+
+    PyTorch's fused Adam walks through a weight, its gradient and its moments as they lie in memory. It
+    copies gradients that are not contiguous, and where one of them lies otherwise than the weight (the
+    moments of a resumed run, say) it pairs the wrong numbers and says nothing. Here all of them lie
+    alike, and channels-last ones are handed over as contiguous views.
+
+    Args:
+        optimizer_class: ``torch.optim.Adam`` or ``AdamW``.
+    """
+
+    class DenseViews(optimizer_class):  # type: ignore[misc, valid-type]
+        def _init_group(self, group: dict[str, Any], parameters: list[Tensor], *lists: Any) -> Any:
+            result = super()._init_group(group, parameters, *lists)
+            for tensors in lists:
+                for parameter, tensor in zip(parameters, tensors, strict=False):
+                    if tensor.shape == parameter.shape and tensor.stride() != parameter.stride():
+                        tensor.data = torch.empty_like(parameter).copy_(tensor)
+            for tensors in (parameters, *lists):
+                tensors[:] = [_contiguous_view(tensor) for tensor in tensors]
+            return result
+
+    DenseViews.__name__ = optimizer_class.__name__
+    return DenseViews
+
+
+def _contiguous_view(tensor: Tensor) -> Tensor:
+    channels_last = tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
+    return tensor.permute(0, 2, 3, 1) if channels_last else tensor
 
 
 def parameter_groups(cfg: CfgNode, model: nn.Module) -> ParameterGroups:
@@ -79,6 +111,8 @@ def build_optimizer(
     arguments = _fast_step(cfg, optimizer_class)
     if cfg.SOLVER.OPT == "SGD":
         arguments.update(momentum=cfg.SOLVER.MOMENTUM, nesterov=cfg.SOLVER.NESTEROV)
+    if cfg.SOLVER.OPT in ("Adam", "AdamW"):
+        optimizer_class = with_dense_views(optimizer_class)  # type: ignore[arg-type]
     groups = parameter_groups(cfg, model)
     for group in groups:
         if group["freeze_status"] == "freeze":

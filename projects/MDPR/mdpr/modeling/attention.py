@@ -3,14 +3,17 @@
 B batch, C input channels, M foreground maps, E embedding width, h x w the feature map.
 """
 
+from typing import Any
+
 import torch
 from fastreid.layers import get_norm
-from fastreid.layers.pooling import GeneralizedMeanPoolingP
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mdpr.modeling.convolution import Convolution
 from mdpr.modeling.layers import EmbeddingBlock
-from mdpr.modeling.precision import at_least_float32
+from mdpr.modeling.pooling import GeneralizedMeanPooling
+from mdpr.modeling.stacking import normalize_stacked, project_stacked
 
 __all__ = ["AttentionLogits", "BilinearAttentionPooling", "GuidedAttention", "foreground"]
 
@@ -20,8 +23,8 @@ class AttentionLogits(nn.Module):
 
     def __init__(self, in_channels: int, maps: int, norm: str) -> None:
         super().__init__()
-        self.pointwise = nn.Conv2d(in_channels, maps, 1, bias=False)
-        self.spatial = nn.Conv2d(in_channels, maps, 3, padding=1, bias=False)
+        self.pointwise = Convolution(in_channels, maps, 1, bias=False)
+        self.spatial = Convolution(in_channels, maps, 3, padding=1, bias=False)
         self.norm = get_norm(norm, maps)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -46,7 +49,7 @@ class GuidedAttention(nn.Module):
         super().__init__()
         maps = num_attentions + 1
         self.logits4 = AttentionLogits(channels4, maps, norm)
-        self.guidance = nn.Conv2d(maps, maps, 1, bias=False) if guided else None
+        self.guidance = Convolution(maps, maps, 1, bias=False) if guided else None
         self.logits3 = AttentionLogits(channels3 + (maps if guided else 0), maps, norm)
 
     def forward(self, stage4: Tensor, stage3: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,20 +97,24 @@ class BilinearAttentionPooling(nn.Module):
         self.embeddings = nn.ModuleList(
             EmbeddingBlock(in_channels, embedding_dim, norm) for _ in range(num_attentions)
         )
-        self.pool = GeneralizedMeanPoolingP()  # one exponent for all maps of a level
+        self.pool = GeneralizedMeanPooling()  # one exponent for all maps of a level
 
     def forward(self, x: Tensor, attention: Tensor) -> Tensor:
         """
+        A 1x1 convolution commutes with multiplying by a spatial map, so all maps' embeddings are one
+        convolution of x, and each map multiplies its E channels instead of a copy of x.
+
         Args:
             x: (B, C, h, w).
             attention: (B, M, h, w).
 
         Returns:
-            (B, M, E), values >= 0.
+            (B, M, E), values >= 0, float32 at least.
         """
-        # The powers of GeM in float32, also under mixed precision.
-        pooled = [
-            self.pool(at_least_float32(embedding(x * attention[:, m : m + 1]))).flatten(1)
-            for m, embedding in enumerate(self.embeddings)
-        ]
-        return torch.stack(pooled, dim=1)
+        blocks: list[Any] = list(self.embeddings)
+        projected = project_stacked([block.projection for block in blocks], x)
+        weighted = projected.unflatten(1, (len(blocks), -1)) * attention.to(
+            projected.dtype
+        ).unsqueeze(2)
+        embedded = normalize_stacked([block.norm for block in blocks], weighted.flatten(1, 2))
+        return self.pool(F.relu(embedded, inplace=True)).view(len(x), len(blocks), -1)

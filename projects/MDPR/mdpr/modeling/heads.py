@@ -5,9 +5,11 @@ from typing import Any
 import torch
 from fastreid.config import CfgNode
 from fastreid.layers.any_softmax import CircleSoftmax
+from fastreid.layers.pooling import GeneralizedMeanPoolingP
 from fastreid.modeling.heads import REID_HEADS_REGISTRY, EmbeddingHead
 from torch import Tensor, nn
 
+from mdpr.modeling.pooling import GeneralizedMeanPooling
 from mdpr.modeling.precision import at_least_float32
 
 __all__ = ["MDPRHead", "OnDeviceCircleSoftmax", "build_head"]
@@ -39,18 +41,22 @@ class OnDeviceCircleSoftmax(CircleSoftmax):
 
 @REID_HEADS_REGISTRY.register()
 class MDPRHead(EmbeddingHead):
-    """fast-reid's ``EmbeddingHead`` (GeM, BNNeck, margin classifier) with `OnDeviceCircleSoftmax`.
+    """fast-reid's ``EmbeddingHead`` (GeM, BNNeck, margin classifier) with `OnDeviceCircleSoftmax`
+    and `GeneralizedMeanPooling`.
 
     Weights and results are those of ``EmbeddingHead``.
     """
 
     cls_layer: Any
+    pool_layer: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         margin = self.cls_layer
         if type(margin) is CircleSoftmax:
             self.cls_layer = OnDeviceCircleSoftmax(margin.num_classes, margin.s, margin.m)
+        if type(self.pool_layer) is GeneralizedMeanPoolingP:
+            self.pool_layer = GeneralizedMeanPooling()
 
     def forward(self, features: Tensor, targets: Tensor | None = None) -> Any:
         """fast-reid's head, in float32 also under mixed precision.
@@ -66,7 +72,10 @@ class MDPRHead(EmbeddingHead):
             (B, C); in eval the features alone.
         """
         with torch.autocast(device_type=features.device.type, enabled=False):
-            return super().forward(at_least_float32(features), targets)
+            # This pooling takes any precision and gives float32.
+            if not isinstance(self.pool_layer, GeneralizedMeanPooling):
+                features = at_least_float32(features)
+            return super().forward(features, targets)
 
 
 def build_head(cfg: CfgNode, feat_dim: int, pooled: bool = False) -> nn.Module:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mdpr.modeling.backbone import copy_stages, shared_stem
 from mdpr.modeling.branches import HardContentBranch, SoftContentBranch
+from mdpr.modeling.convolution import replace_convolutions
 from mdpr.modeling.distillation import MutualDistillation
 from mdpr.modeling.fusion import FeatureFusion
 from mdpr.modeling.heads import build_head
@@ -80,6 +81,7 @@ class MDPR(nn.Module):
         self.settings = settings
         for name, values in (("pixel_mean", pixel_mean), ("pixel_std", pixel_std)):
             self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
+        self.to(memory_format=torch.channels_last)
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> dict[str, Any]:
@@ -90,6 +92,7 @@ class MDPR(nn.Module):
         """
         settings = MDPRSettings.from_config(cfg)
         resnet = build_backbone(cfg)
+        replace_convolutions(resnet)
         width, norm = settings.embedding_dim, cfg.MODEL.BACKBONE.NORM
         channels4 = cfg.MODEL.BACKBONE.FEAT_DIM
         hard = soft = None
@@ -136,11 +139,14 @@ class MDPR(nn.Module):
             KeyError: the batch has no images, or no targets in training.
             ValueError: a training batch of a single image, of which batch norm has no statistics.
         """
-        images = normalize_pixels(images_of(batched_inputs), self.pixel_mean, self.pixel_std)
+        images = self._normalized(images_of(batched_inputs))
         if not self.training:
             maps, _ = self._feature_maps(images)
             return torch.cat([self.heads[name](x) for name, x in maps.items()], dim=1)
         return self._losses(images, self._targets_of(batched_inputs, images.shape[0]))
+
+    def _normalized(self, images: Tensor) -> Tensor:
+        return normalize_pixels(images, self.pixel_mean, self.pixel_std, torch.channels_last)
 
     def _targets_of(self, batched_inputs: dict[str, Any] | Tensor, batch_size: int) -> Tensor:
         if isinstance(batched_inputs, Tensor) or "targets" not in batched_inputs:

@@ -1,0 +1,93 @@
+"""Convolutions as matrix products, where that is the faster way on a CPU.
+
+A convolution of a map of 16 x 8 or 6 x 3 pixels has too few pixels a row for the CPU's convolution
+kernels, above all for the gradient of its weights; one large matrix product over all pixels of the batch
+has not. In channels-last memory a 1x1 convolution is such a product as it stands; for a larger kernel see
+`mdpr.modeling.gathered_convolution`. On other devices, and elsewhere, this is ``torch.nn.Conv2d``.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mdpr.modeling.gathered_convolution import Gathers, convolve_gathered
+
+__all__ = ["Convolution", "pointwise", "replace_convolutions"]
+
+
+class Convolution(nn.Conv2d):
+    """``torch.nn.Conv2d`` that takes the faster of two ways; weights and results are the same."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, O, h, w)."""
+        if self.kernel_size == (1, 1) and self.padding == (0, 0) and self.groups == 1:
+            return pointwise(x, self.weight, self.bias, self.stride)
+        if not _multiplies(x) or not self._is_simple():
+            return super().forward(x)
+        weight, device = self.weight, x.device.type
+        if torch.is_autocast_enabled(device):
+            dtype = torch.get_autocast_dtype(device)
+            x, weight = x.to(dtype), weight.to(dtype)
+        gathers = Gathers.for_shapes(x, weight)
+        if not (gathers.everything or gathers.weight_gradient):
+            return super().forward(x)
+        result = convolve_gathered(x, weight, self.stride[0], int(self.padding[0]), gathers)
+        return result if self.bias is None else result + self.bias.to(result.dtype)[:, None, None]
+
+    def _is_simple(self) -> bool:
+        """Whether rows and columns are treated alike, without groups and other rarities."""
+        if isinstance(self.padding, str):
+            return False
+        pairs = (self.kernel_size, self.stride, self.padding)
+        plain = self.groups == 1 and self.padding_mode == "zeros" and self.dilation == (1, 1)
+        return plain and all(pair[0] == pair[1] for pair in pairs)
+
+
+def pointwise(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: tuple[int, ...] = (1, 1)
+) -> Tensor:
+    """A 1x1 convolution.
+
+    Args:
+        x: (N, C, H, W).
+        weight: (O, C, 1, 1).
+        bias: (O,), or None.
+        stride: in rows and columns.
+
+    Returns:
+        (N, O, h, w).
+    """
+    if not _multiplies(x):
+        return F.conv2d(x, weight, bias, stride)
+    pixels = x[:, :, :: stride[0], :: stride[1]].permute(0, 2, 3, 1)
+    return F.linear(pixels, weight.flatten(1), bias).permute(0, 3, 1, 2)
+
+
+def replace_convolutions(module: nn.Module) -> None:
+    """Make every ``nn.Conv2d`` within ``module`` a `Convolution`, with the same parameters."""
+    for parent in list(module.modules()):
+        for name, child in parent.named_children():
+            if type(child) is nn.Conv2d:
+                setattr(parent, name, _as_convolution(child))
+
+
+def _multiplies(x: Tensor) -> bool:
+    """Whether products may take the place of convolutions: exported graphs keep their convolutions."""
+    return x.device.type == "cpu" and not (torch.jit.is_tracing() or torch.compiler.is_exporting())
+
+
+def _as_convolution(original: nn.Conv2d) -> Convolution:
+    with torch.device("meta"):
+        convolution = Convolution(
+            original.in_channels,
+            original.out_channels,
+            original.kernel_size,  # type: ignore[arg-type]
+            original.stride,  # type: ignore[arg-type]
+            original.padding,  # type: ignore[arg-type]
+            original.dilation,  # type: ignore[arg-type]
+            original.groups,
+            original.bias is not None,
+            original.padding_mode,
+        )
+    convolution.weight, convolution.bias = original.weight, original.bias
+    return convolution.train(original.training)
