@@ -1,0 +1,70 @@
+"""A training loader that starts where a run left off."""
+
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from mdpr.data.sampling import RepeatableBatches
+from mdpr.data.training_set import TrainingSet
+
+__all__ = ["TrainLoader", "outlive_one_signal"]
+
+
+class TrainLoader:
+    """The endless row of a run's batches, from the place that was loaded into it.
+
+    Nothing is read before the first batch is asked for, so that a checkpoint can still move the start.
+    It counts the batches of finished steps: those that were handed out up to the last `commit`.
+
+    Args:
+        loader: loads ``batches`` of its data set.
+        batches: which images come when.
+    """
+
+    def __init__(self, loader: DataLoader, batches: RepeatableBatches) -> None:
+        self._loader = loader
+        self._batches = batches
+        self._handed_out = 0
+        self._committed = 0
+
+    @property
+    def dataset(self) -> TrainingSet:
+        """What the batches are made of."""
+        dataset: Any = self._loader.dataset
+        return dataset
+
+    @property
+    def num_workers(self) -> int:
+        """Loader processes."""
+        return self._loader.num_workers
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Batches as fast-reid's; see `mdpr.data.loader.build_train_loader`."""
+        self._batches.start = self._handed_out = self._committed
+        for batch in self._loader:
+            self._handed_out += 1
+            yield batch
+
+    def commit(self) -> None:
+        """Say that the step that used the batches so far is done."""
+        self._committed = self._handed_out
+
+    def state_dict(self) -> dict[str, int]:
+        """How many images, over all processes, the finished steps have used."""
+        return {"images": self._committed * self._batches.size.total}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on behind the images of ``state``, with the next iteration over this loader."""
+        self._committed = state["images"] // self._batches.size.total
+
+
+def outlive_one_signal(worker: int) -> None:
+    """Let a loader process live through what ends a run, so that the run can finish its step.
+
+    Ctrl-C and many schedulers signal all processes of a run at once. SIGINT is left to the run; the
+    first SIGTERM too, and the second, with which a parent ends a process that does not, works.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
