@@ -3,12 +3,13 @@
 from fastreid.config import CfgNode
 
 from mdpr.data.options import add_dataset_config
+from mdpr.engine.checkpointing import add_checkpoint_config
 
 __all__ = ["add_mdpr_config"]
 
 
 def add_mdpr_config(cfg: CfgNode) -> None:
-    """Add ``MODEL.MDPR``, ``SEED``, ``SOLVER.AMP.DTYPE`` and the data sets' options, with defaults.
+    """Add ``MODEL.MDPR``, ``SEED``, and this project's keys of training and data, with defaults.
 
     Args:
         cfg: what ``fastreid.config.get_cfg()`` returns; changed in place.
@@ -40,7 +41,8 @@ def add_mdpr_config(cfg: CfgNode) -> None:
     # Number format of SOLVER.AMP: "fp16" (GPUs, with gradient scaling) or "bf16" (GPUs and CPUs).
     cfg.SOLVER.AMP.DTYPE = "fp16"
 
-    # Seed of weights, sampling and augmentation; process r adds r.
+    # Seed of weights, sampling and augmentation.
     cfg.SEED = 0
 
+    add_checkpoint_config(cfg)
     add_dataset_config(cfg)

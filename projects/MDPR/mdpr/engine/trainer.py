@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from fastreid.config import CfgNode
-from fastreid.engine import DefaultTrainer
-from fastreid.engine.hooks import HookBase
-from fastreid.engine.train_loop import TrainerBase
+from fastreid.engine.hooks import (
+    HookBase,
+    IterationTimer,
+    LayerFreeze,
+    PreciseBN,
+    get_bn_modules,
+)
 from fastreid.evaluation import inference_on_dataset, print_csv_format
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils import comm
-from fastreid.utils.events import EventWriter, JSONWriter, TensorboardXWriter
+from fastreid.utils.events import EventWriter
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
@@ -21,17 +25,25 @@ from torch.utils.data import DataLoader
 
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
 from mdpr.data.loader import build_test_loader, build_train_loader
+from mdpr.data.train_loader import TrainLoader
+from mdpr.engine.checkpointing import CheckpointHook
+from mdpr.engine.evaluation_hook import EvaluationHook
+from mdpr.engine.metrics_history import MetricsFile, MetricsWriter, TensorBoard
 from mdpr.engine.mixed_precision import step_class
 from mdpr.engine.progress import ProgressReporter
 from mdpr.engine.results import write_results
+from mdpr.engine.run_loop import ResumableTrainer
+from mdpr.engine.schedule import EpochSchedule, StepSchedule
 from mdpr.evaluation import ReidEvaluator, SubmissionWriter
 
 __all__ = ["Trainer"]
 
 logger = logging.getLogger(__name__)
 
+STEPS_BETWEEN_WRITES = 200  # of metrics.json and TensorBoard, as fast-reid
 
-class Trainer(DefaultTrainer):
+
+class Trainer(ResumableTrainer):
     """Trains and evaluates any fast-reid architecture, MDPR above all.
 
     fast-reid's loop, hooks, optimizers and schedulers; `SafeCheckpointer`, this project's loaders and
@@ -43,7 +55,7 @@ class Trainer(DefaultTrainer):
         Args:
             cfg: the full config.
         """
-        TrainerBase.__init__(self)
+        super().__init__()
         data_loader = self.build_train_loader(cfg)
         train_set: Any = data_loader.dataset
         cfg = self.auto_scale_hyperparams(cfg, train_set.num_classes)
@@ -58,7 +70,6 @@ class Trainer(DefaultTrainer):
 
         self.cfg = cfg
         self.iters_per_epoch = len(train_set) // cfg.SOLVER.IMS_PER_BATCH
-        self.start_epoch = 0
         self.max_epoch = cfg.SOLVER.MAX_EPOCH
         self.max_iter = self.max_epoch * self.iters_per_epoch
         self.warmup_iters = cfg.SOLVER.WARMUP_ITERS
@@ -71,44 +82,68 @@ class Trainer(DefaultTrainer):
                 self.max_iter,
             )
         self.scheduler = self.build_lr_scheduler(cfg, optimizer, self.iters_per_epoch)
+        self._checkpoint_hook = CheckpointHook(
+            cfg.SOLVER.CHECKPOINT_PERIOD,
+            cfg.SOLVER.CHECKPOINT_EVERY_ITERATIONS,
+            "metric" if len(cfg.DATASETS.TESTS) == 1 else f"{cfg.DATASETS.TESTS[0]}/metric",
+        )
         self.checkpointer = SafeCheckpointer(
             model,
             cfg.OUTPUT_DIR,
             save_to_disk=comm.is_main_process(),
-            optimizer=optimizer,
-            **self.scheduler,
+            **self.checkpointables(),
         )
         self.register_hooks(self.build_hooks())
 
-    def resume_or_load(self, resume: bool = True) -> None:
-        """Continue the run in ``OUTPUT_DIR``, or start from ``MODEL.WEIGHTS``; see fast-reid."""
-        if resume and not self.checkpointer.has_checkpoint():
-            logger.info("--resume: no checkpoint in %s yet, starting anew", self.cfg.OUTPUT_DIR)
-        super().resume_or_load(resume=resume)
-
-    def train(self) -> OrderedDict[str, Any]:
-        """Train to the last epoch.
-
-        Returns:
-            Metrics of the last evaluation, in percent; empty in processes other than the first.
-        """
-        if self.start_epoch >= self.max_epoch:
-            logger.info("All %d epochs are done: evaluating the last checkpoint", self.max_epoch)
-            return self.test(self.cfg, self.model)
-        return super().train() or OrderedDict()
+    def checkpointables(self) -> dict[str, Any]:
+        """What a checkpoint holds besides the model, by name: objects with ``state_dict`` and
+        ``load_state_dict``. Whatever a run changes and would miss after a restart belongs here."""
+        states = {
+            "optimizer": self.optimizer,
+            **self.scheduler,
+            "loader": self.data_loader,
+            "best": self._checkpoint_hook,
+        }
+        return states | ({} if self.grad_scaler is None else {"grad_scaler": self.grad_scaler})
 
     def build_hooks(self) -> list[HookBase]:
-        """fast-reid's hooks, and the progress report."""
-        reporter = ProgressReporter(self.cfg.SOLVER.IMS_PER_BATCH)
-        # Behind the timer and the scheduler, so that it reports this step's learning rate, and
-        # before evaluation.
-        timer, scheduler, *others = super().build_hooks()
-        return [timer, scheduler, *([reporter] if comm.is_main_process() else []), *others]
+        """fast-reid's hooks in an order from which a run can be resumed, and the progress report."""
+        cfg, model = self.cfg, self.model
+        schedule = StepSchedule(self.optimizer, self.scheduler)
+        # Timed from the first step on, so that a resumed run logs the same values as any other.
+        hooks: list[HookBase] = [IterationTimer(warmup_iter=0), schedule]
+        if comm.is_main_process():
+            # Behind the schedule, so that it reports this step's learning rate.
+            hooks.append(ProgressReporter(cfg.SOLVER.IMS_PER_BATCH))
+        if cfg.TEST.PRECISE_BN.ENABLED and get_bn_modules(model):
+            hooks.append(self._build_precise_bn())
+        if cfg.MODEL.FREEZE_LAYERS and cfg.SOLVER.FREEZE_ITERS > 0:
+            hooks.append(LayerFreeze(model, cfg.MODEL.FREEZE_LAYERS, cfg.SOLVER.FREEZE_ITERS))
+        # What changes the run's state after an epoch comes behind evaluation; see EvaluationHook.
+        hooks += [EvaluationHook(cfg.TEST.EVAL_PERIOD, self._evaluate), EpochSchedule(schedule)]
+        if comm.is_main_process():
+            hooks.append(MetricsWriter(STEPS_BETWEEN_WRITES))
+        return [*hooks, self._checkpoint_hook]
+
+    def _evaluate(self) -> OrderedDict[str, Any]:
+        self._last_eval_results = self.test(self.cfg, self.model)
+        return self._last_eval_results
+
+    def _build_precise_bn(self) -> PreciseBN:
+        cfg = self.cfg.clone()
+        cfg.defrost()
+        cfg.DATALOADER.NUM_WORKERS = 0
+        cfg.DATASETS.NAMES = (cfg.TEST.PRECISE_BN.DATASET,)
+        loader = self.build_train_loader(cfg)
+        return PreciseBN(self.model, loader, cfg.TEST.PRECISE_BN.NUM_ITER)
 
     def build_writers(self) -> list[EventWriter]:
-        """Curves for TensorBoard and ``metrics.json``."""
+        """Curves for TensorBoard and ``metrics.json``, from the first step that will be done."""
         folder = self.cfg.OUTPUT_DIR
-        return [JSONWriter(str(Path(folder) / "metrics.json")), TensorboardXWriter(folder)]
+        return [
+            MetricsFile(str(Path(folder) / "metrics.json"), self.start_iter),
+            TensorBoard(folder, self.start_iter),
+        ]
 
     @classmethod
     def build_model(cls, cfg: CfgNode) -> nn.Module:
@@ -133,7 +168,7 @@ class Trainer(DefaultTrainer):
         return schedulers
 
     @classmethod
-    def build_train_loader(cls, cfg: CfgNode) -> DataLoader:
+    def build_train_loader(cls, cfg: CfgNode) -> TrainLoader:
         """See `mdpr.data.loader.build_train_loader`."""
         return build_train_loader(cfg)
 
