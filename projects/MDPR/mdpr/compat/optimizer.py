@@ -17,11 +17,11 @@ import torch
 from fastreid.config import CfgNode
 from fastreid.solver.build import (
     get_default_optimizer_params,
-    maybe_add_freeze_layer,
     maybe_add_gradient_clipping,
 )
 from torch import nn
 
+from mdpr.compat.layer_freezing import with_frozen_layers
 from mdpr.errors import ConfigError
 
 ParameterGroups = list[dict[str, Any]]
@@ -76,7 +76,7 @@ def build_optimizer(
     if cfg.SOLVER.OPT == "SGD":
         arguments.update(momentum=cfg.SOLVER.MOMENTUM, nesterov=cfg.SOLVER.NESTEROV)
     groups = parameter_groups(cfg, model)
-    wrapped_class = maybe_add_freeze_layer(cfg, maybe_add_gradient_clipping(cfg, optimizer_class))
+    wrapped_class = with_frozen_layers(cfg, maybe_add_gradient_clipping(cfg, optimizer_class))
     return wrapped_class(groups, **arguments), groups
 
 
