@@ -1,6 +1,8 @@
 """Augmentation as a function of the seed and the place in the run."""
 
+import pickle
 import random
+from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from fastreid.data.transforms import RandomPatch as PooledRandomPatch
 from mdpr.data.augmentation import RandomPatch, build_train_transforms
 from mdpr.data.loader import build_train_loader
 from mdpr.data.randomness import Purpose, global_generators_seeded, seed_global_generators
+from mdpr.data.sampling import Draw
 from PIL import Image
 from support.configs import tiny_config
 from support.miniatures import make_duke
@@ -86,6 +89,18 @@ def test_batches_do_not_depend_on_processes_or_history(duke):
     ]
     assert again
     assert all(not torch.equal(first, second) for first, second in again)
+
+
+def test_loader_processes_that_are_started_anew(duke):
+    """As those of a process that was itself spawned: they get the data set as a pickle."""
+    (batch,), loader = batches(1)
+    dataset = pickle.loads(ForkingPickler.dumps(loader.dataset))
+    first = dataset[Draw(loader.dataset.img_items.index(item_of(loader, batch)), 0)]
+    assert torch.equal(first["images"], batch["images"][0])
+
+
+def item_of(loader, batch):
+    return next(item for item in loader.dataset.img_items if item[0] == batch["img_paths"][0])
 
 
 def test_loading_draws_nothing_from_the_models_generators(duke):

@@ -69,6 +69,8 @@ def test_runs_are_compared_but_for_the_clock(tmp_path):
         ("result", [3.0, 2.0], 51.0, "results.json: /Set/mAP: 50.0 and 51.0"),
     ):  # fmt: skip
         assert compare_runs(one, write_run(tmp_path / name, losses, result=result)) == [where]
+    (one / "model_final.pth").unlink()
+    assert compare_runs(one, tmp_path / "same") == ["model_final.pth: not in one"]
 
 
 def test_losses_are_noticed(tmp_path):

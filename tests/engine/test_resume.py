@@ -12,6 +12,7 @@ import pytest
 import torch
 from fastreid.engine import default_argument_parser
 from fastreid.utils.events import EventStorage
+from mdpr.checkpoint.checkpointer import SafeCheckpointer
 from mdpr.checkpoint.reading import read_checkpoint
 from mdpr.engine.checkpointing import CheckpointHook
 from mdpr.engine.crash_test import compare_runs
@@ -120,6 +121,31 @@ def test_failure_in_an_evaluation(reference, tmp_path, monkeypatch):
     train(output)
     assert len(steps) == STEPS_PER_EPOCH
     assert compare_runs(reference, output) == []
+
+
+def test_killed_between_the_best_and_the_last_checkpoint(reference, tmp_path, monkeypatch):
+    output = tmp_path / "run"
+    save = SafeCheckpointer.save
+
+    def fail_at_the_last(self, name, **beside):
+        if name == "model_final":
+            raise KeyboardInterrupt
+        save(self, name, **beside)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(SafeCheckpointer, "save", fail_at_the_last)
+        train(output)
+    train(output)
+    assert compare_runs(reference, output) == []
+    best = [read_checkpoint(folder / "model_best.pth")["epoch"] for folder in (reference, output)]
+    assert best[0] == best[1]
+    # Where nothing else is left, what is done is not done again.
+    for path in output.glob("model_[0-9fi]*.pth"):
+        path.unlink()
+    content = read_checkpoint(output / "model_best.pth")
+    torch.save({**content, "epoch": EPOCHS - 1}, output / "model_best.pth")
+    train(output)
+    assert read_checkpoint(output / "model_final.pth")["epoch"] == EPOCHS - 1
 
 
 def counting(method, calls):

@@ -39,13 +39,14 @@ class SafeCheckpointer(Checkpointer):
     ) -> None:
         super().__init__(model, save_dir, save_to_disk=save_to_disk, **checkpointables)
 
-    def save(self, name: str, **kwargs: Any) -> None:
+    def save(self, name: str, *, tag: bool = True, **kwargs: Any) -> None:
         """Write ``<save_dir>/<name>.pth`` and then point ``last_checkpoint`` to it.
 
         The file holds a checksum of each of its parts, which reading verifies.
 
         Args:
             name: file name without suffix.
+            tag: whether ``last_checkpoint`` is to name it.
             kwargs: further plain values to store, such as ``epoch``.
 
         Raises:
@@ -61,7 +62,8 @@ class SafeCheckpointer(Checkpointer):
         try:
             with write_atomically(path, "wb") as file:
                 save_to_file(content, file)
-            self.tag_last_checkpoint(path.name)
+            if tag:
+                self.tag_last_checkpoint(path.name)
         except OSError as error:
             raise CheckpointError(_not_written(path, error)) from error
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastreid.config import CfgNode
+from PIL import Image
 from torch.utils.data import get_worker_info
 
 from mdpr.data.augmentation import build_train_transforms
@@ -31,7 +32,8 @@ class TrainingSet(ReIDDataset):
     def __init__(self, cfg: CfgNode, items: list[TrainItem]) -> None:
         super().__init__(items, None, relabel=True, skip_broken=cfg.DATALOADER.SKIP_BROKEN_IMAGES)
         self._seed = cfg.SEED
-        self.transform = build_train_transforms(cfg, lambda i: self.read_image(i)[1], len(items))
+        # A bound method, as loader processes may be started anew and get all this as a pickle.
+        self.transform = build_train_transforms(cfg, self._patch_source, len(items))
 
     def __getitem__(self, index: int | Draw) -> dict[str, Any]:
         """The image of a draw, augmented; see `ReIDDataset`.
@@ -46,3 +48,6 @@ class TrainingSet(ReIDDataset):
             return super().__getitem__(index.image)
         with global_generators_seeded(*key):
             return super().__getitem__(index.image)
+
+    def _patch_source(self, index: int) -> Image.Image:
+        return self.read_image(index)[1]

@@ -76,6 +76,8 @@ class CheckpointHook(HookBase):
         trainer = self.trainer
         metric = self._latest()
         names = []
+        # Only a checkpoint that ends the epoch is gone on from: if the run is killed behind
+        # model_best, the evaluation is done again, and what comes after it.
         if trainer.any_process(metric is not None and metric > self.best):
             if metric is not None:  # known in the first process, which writes
                 self.best, self.best_epoch = metric, trainer.epoch
@@ -89,6 +91,7 @@ class CheckpointHook(HookBase):
                 name,
                 steps=trainer.iter,
                 epochs=trainer.epoch + 1,
+                tag=name != "model_best",
                 metric=-1.0 if metric is None else metric,
             )
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 
 from fastreid.config import CfgNode
@@ -87,6 +88,8 @@ class ResumableTrainer(DefaultTrainer):
         """
         if self.start_epoch >= self.max_epoch:
             logger.info("All %d epochs are done: evaluating the last checkpoint", self.max_epoch)
+            if not (Path(self.cfg.OUTPUT_DIR) / "model_final.pth").exists():
+                self.checkpointer.save("model_final", **self._resumed)
             return self.test(self.cfg, self.model)
         logger.info("Starting training from epoch %d", self.start_epoch)
         self.iter = self.start_iter
@@ -106,7 +109,13 @@ class ResumableTrainer(DefaultTrainer):
         return getattr(self, "_last_eval_results", None) or OrderedDict()
 
     def save_checkpoint(
-        self, name: str, *, steps: int, epochs: int | None = None, **beside: Any
+        self,
+        name: str,
+        *,
+        steps: int,
+        epochs: int | None = None,
+        tag: bool = True,
+        **beside: Any,
     ) -> None:
         """Write a checkpoint that this run can go on from. Every process must call it.
 
@@ -115,6 +124,7 @@ class ResumableTrainer(DefaultTrainer):
             steps: steps of the run that are done.
             epochs: epochs that are done, with all that comes after an epoch; None: all before the
                 current one.
+            tag: whether the run is to go on from it.
             beside: further plain values to store.
 
         Raises:
@@ -122,11 +132,13 @@ class ResumableTrainer(DefaultTrainer):
         """
         epochs = self.epoch if epochs is None else epochs
         random = gather_random_states()
-        self._on_disk = (epochs, steps)
+        if tag:
+            self._on_disk = (epochs, steps)
         if not comm.is_main_process():
             return
         self.checkpointer.save(
             name,
+            tag=tag,
             epoch=epochs - 1,  # fast-reid: the last one that is done, from 0
             iteration=steps,
             random=random,
@@ -134,8 +146,9 @@ class ResumableTrainer(DefaultTrainer):
             run=self._shape(),
             **beside,
         )
-        keep = self.cfg.SOLVER.CHECKPOINT_KEEP
-        prune(self.cfg.OUTPUT_DIR, keep, name, steps, self.iters_per_epoch)
+        if tag:
+            keep = self.cfg.SOLVER.CHECKPOINT_KEEP
+            prune(self.cfg.OUTPUT_DIR, keep, name, steps, self.iters_per_epoch)
 
     def save_before_evaluation(self) -> None:
         """Write a checkpoint of the epoch that is about to be evaluated, unless there is one."""

@@ -27,6 +27,14 @@ def compare_runs(one: Path, other: Path) -> list[str]:
         One line for each difference in the last checkpoint (weights, optimizer, schedules, random
         generators, ...), in ``metrics.json`` and in ``results.json``; times are left out.
     """
+    missing = [
+        f"{name}: not in {folder.name}"
+        for folder in (one, other)
+        for name in ("model_final.pth", "metrics.json", "results.json")
+        if not (folder / name).is_file()
+    ]
+    if missing:
+        return missing
     states = [read_checkpoint(folder / "model_final.pth") for folder in (one, other)]
     for state in states:
         state["history"] = _without_measured(state["history"])

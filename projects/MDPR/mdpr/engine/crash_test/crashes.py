@@ -17,7 +17,7 @@ from mdpr.errors import MDPRError
 __all__ = ["CrashTest", "Kill", "Verdict"]
 
 MOMENTS = ("write", "step", "start")
-WORKERS = (0, 1, 2)  # loader processes, in turn: they must not matter
+WORKERS = (0, 1, 2)  # loader processes, at random: they must not matter
 POLL = 0.001  # seconds
 
 
@@ -95,6 +95,7 @@ class CrashTest:
         self._random = random.Random(seed)
         self._report = report
         self._starts = 0
+        self._old_leftovers: set[Path] = set()  # of the processes before
         self._start_up = 0.0  # seconds to the first checkpoint
         self._gap = 0.0  # seconds between two
 
@@ -138,6 +139,7 @@ class CrashTest:
     def _kill_once(self, output: Path, verdict: Verdict, kill: bool) -> bool:
         """Start or resume, and kill; False once the run came to its end."""
         before = _last_steps(output)
+        self._old_leftovers = _leftovers(output)
         process = self._start(output)
         if not kill:
             _expect_success(process)
@@ -153,7 +155,8 @@ class CrashTest:
         if before and "Resuming from" in process.printed and before[0] not in process.printed:
             problems.append(f"did not resume from {before[0]}")
         after = _last_steps(output)
-        result = Kill(moment, seconds, bool(_leftovers(output)), after[1] if after else 0, problems)
+        steps = after[1] if after else 0
+        result = Kill(moment, seconds, self._is_writing(output), steps, problems)
         verdict.kills.append(result)
         self._report(result)
         return True
@@ -164,7 +167,7 @@ class CrashTest:
             self._wait_for(process, lambda: time.monotonic() >= until)
             return
         if moment == "write":
-            self._wait_for(process, lambda: bool(_leftovers(output)))
+            self._wait_for(process, lambda: self._is_writing(output))
             delay = self._random.uniform(0, 0.2) * self._gap
         else:
             old = _last_steps(output)
@@ -172,6 +175,10 @@ class CrashTest:
             delay = self._random.uniform(0, 1.5) * self._gap
         until = time.monotonic() + delay
         self._wait_for(process, lambda: time.monotonic() >= until)
+
+    def _is_writing(self, output: Path) -> bool:
+        """Whether this process, or the one just killed, left a file half-written."""
+        return bool(_leftovers(output) - self._old_leftovers)
 
     def _wait_for(self, process: TrainingProcess, condition: Callable[[], bool]) -> float:
         """Poll until the condition holds or the process ends; seconds since the process started."""
@@ -181,7 +188,7 @@ class CrashTest:
 
     def _start(self, output: Path) -> TrainingProcess:
         log = self._folder / f"process {self._starts}.log"
-        workers = WORKERS[self._starts % len(WORKERS)]
+        workers = self._random.choice(WORKERS)
         self._starts += 1
         arguments = [
             *self._arguments,
@@ -197,8 +204,8 @@ def _expect_success(process: TrainingProcess) -> None:
         raise MDPRError(f"the training failed (exit status {status}):\n{process.printed[-3000:]}")
 
 
-def _leftovers(output: Path) -> list[Path]:
-    return list(output.glob(".*.tmp"))
+def _leftovers(output: Path) -> set[Path]:
+    return set(output.glob(".*.tmp"))
 
 
 def _last_name(output: Path) -> str | None:
