@@ -103,18 +103,46 @@ def test_another_thread_is_left_alone():
     assert entered == [0]
 
 
-def test_loader_processes_outlive_one_signal():
-    def child(signals):
-        def run():
+class TestLoaderProcesses:
+    @pytest.fixture
+    def loader_process(self):
+        """A process that ends with status 3 once it is told to."""
+        reading, writing = os.pipe()
+        ready, started = os.pipe()
+        pid = os.fork()
+        if pid == 0:
             outlive_one_signal(0)
-            for number in signals:
-                os.kill(os.getpid(), number)
-            os._exit(0)
+            os.write(started, b"x")
+            os.read(reading, 1)
+            os._exit(3)
+        os.read(ready, 1)
+        yield pid, lambda: os.write(writing, b"x")
+        for end in (reading, writing, ready, started):
+            os.close(end)
 
-        return status_of(run)
+    def signal_from_elsewhere(self, pid, number):
+        assert status_of(lambda: (os.kill(pid, number), os._exit(0))) == 0
 
-    assert child([signal.SIGINT, signal.SIGINT, signal.SIGTERM]) == 0
-    assert child([signal.SIGTERM, signal.SIGTERM]) == -signal.SIGTERM
+    def test_outlive_one_signal(self, loader_process):
+        pid, finish = loader_process
+        for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
+            self.signal_from_elsewhere(pid, number)
+        time.sleep(0.1)
+        finish()
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+
+    def test_end_with_the_second(self, loader_process):
+        pid, _ = loader_process
+        self.signal_from_elsewhere(pid, signal.SIGTERM)
+        time.sleep(0.1)
+        self.signal_from_elsewhere(pid, signal.SIGTERM)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 143
+
+    def test_end_at_once_for_their_parent(self, loader_process):
+        """Or the end of a run that terminates its loaders once would wait for ever."""
+        pid, _ = loader_process
+        os.kill(pid, signal.SIGTERM)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 143
 
 
 def test_status_is_the_shells():

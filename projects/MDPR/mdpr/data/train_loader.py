@@ -1,7 +1,9 @@
 """A training loader that starts where a run left off."""
 
+import os
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -28,6 +30,7 @@ class TrainLoader:
         self._batches = batches
         self._handed_out = 0
         self._committed = 0
+        self._iterators: list[Generator[dict[str, Any], None, None]] = []
 
     @property
     def dataset(self) -> TrainingSet:
@@ -40,8 +43,18 @@ class TrainLoader:
         """Loader processes."""
         return self._loader.num_workers
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Generator[dict[str, Any], None, None]:
         """Batches as fast-reid's; see `mdpr.data.loader.build_train_loader`."""
+        iterator = self._generate()
+        self._iterators.append(iterator)
+        return iterator
+
+    def close(self) -> None:
+        """End the loader processes."""
+        while self._iterators:
+            self._iterators.pop().close()
+
+    def _generate(self) -> Generator[dict[str, Any], None, None]:
         self._batches.start = self._handed_out = self._committed
         for batch in self._loader:
             self._handed_out += 1
@@ -63,8 +76,17 @@ class TrainLoader:
 def outlive_one_signal(worker: int) -> None:
     """Let a loader process live through what ends a run, so that the run can finish its step.
 
-    Ctrl-C and many schedulers signal all processes of a run at once. SIGINT is left to the run; the
-    first SIGTERM too, and the second, with which a parent ends a process that does not, works.
+    Ctrl-C and many schedulers signal all processes of a run at once. SIGINT is left to the run. So is
+    the first SIGTERM, unless it comes from the parent process, which sends it to be rid of this one.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
+    # Only who waits for a signal learns who sent it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_wait_for_the_end, args=(os.getppid(),), daemon=True).start()
+
+
+def _wait_for_the_end(parent: int) -> None:
+    for _ in range(2):
+        if signal.sigwaitinfo({signal.SIGTERM}).si_pid == parent:
+            break
+    os._exit(128 + signal.SIGTERM)

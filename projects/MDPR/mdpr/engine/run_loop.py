@@ -106,6 +106,7 @@ class ResumableTrainer(DefaultTrainer):
                 raise
             finally:
                 self.after_train()
+                self.data_loader.close()
         return getattr(self, "_last_eval_results", None) or OrderedDict()
 
     def save_checkpoint(
