@@ -1,6 +1,7 @@
 """Checkpoints of a run: whole, and honest about what was loaded."""
 
 import logging
+from io import FileIO
 
 import numpy as np
 import pytest
@@ -113,14 +114,25 @@ def test_interrupted_save_leaves_the_last_one(tmp_path, model, monkeypatch):
     checkpointer.save("model_0000", epoch=0)
     whole = (tmp_path / "model_0000.pth").read_bytes()
 
-    def die(content, file):
-        file.write(b"half of it")
-        raise OSError(28, "No space left on device")
+    write = FileIO.write
 
-    monkeypatch.setattr(torch, "save", die)
+    def fill_up(self, data):
+        if self.tell() > 2**20:
+            raise OSError(28, "No space left on device")
+        return write(self, data)
+
+    class FullDisk(FileIO):
+        """A file on a disk with room for 1 MiB."""
+
+        write = fill_up
+
+    monkeypatch.setattr("os.fdopen", FullDisk)
     for name in ("model_0001", "model_0000"):
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(
+            CheckpointError, match=r"model_000\d.pth could not be written .No space"
+        ) as e:
             checkpointer.save(name, epoch=1)
+        assert "make room and go on with --resume" in str(e.value)
     assert (tmp_path / "last_checkpoint").read_text() == "model_0000.pth"
     assert (tmp_path / "model_0000.pth").read_bytes() == whole
     assert {p.name for p in tmp_path.iterdir()} == {"model_0000.pth", "last_checkpoint"}

@@ -25,6 +25,8 @@ SMALL = (
         "[64,32]",
     ),
     *("SOLVER.IMS_PER_BATCH", "16", "DATALOADER.NUM_INSTANCE", "4", "DATALOADER.NUM_WORKERS", "0"),
+    # A cosine to nearly nothing over two epochs would round the last steps of some weights away.
+    *("SOLVER.ETA_MIN_LR", "0.0001"),
     *("SOLVER.WARMUP_ITERS", "2", "SOLVER.CHECKPOINT_PERIOD", "1", "TEST.EVAL_PERIOD", "1"),
 )
 

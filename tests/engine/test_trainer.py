@@ -127,7 +127,7 @@ def test_checkpoints_hold_all_that_has_a_state(configure):
     first.checkpointer.save("model_0000", epoch=0)
     assert set(first.checkpointables()) == {
         *("optimizer", "lr_sched", "warmup_sched", "scaler", "ema"),
-        *("nonfinite", "unread_scalars", "evaluations"),
+        *("nonfinite", "unread_scalars", "evaluations", "loader", "best"),
     }
     second = start(cfg, resume=True)
     assert second.step.grad_scaler.get_scale() == 8

@@ -3,12 +3,13 @@
 from fastreid.config import CfgNode
 
 from mdpr.data.options import add_dataset_config
+from mdpr.engine.checkpointing import add_checkpoint_config
 
 __all__ = ["add_mdpr_config"]
 
 
 def add_mdpr_config(cfg: CfgNode) -> None:
-    """Add ``MODEL.MDPR``, ``TEST.MDPR``, ``SEED``, keys of ``SOLVER`` and the data sets' options.
+    """Add ``MODEL.MDPR``, ``TEST.MDPR``, ``SEED``, and keys of training and data, with defaults.
 
     Args:
         cfg: what ``fastreid.config.get_cfg()`` returns; changed in place.
@@ -41,9 +42,10 @@ def add_mdpr_config(cfg: CfgNode) -> None:
     cfg.SOLVER.AMP.DTYPE = "fp16"
     _add_training_keys(cfg.SOLVER)
 
-    # Seed of weights, sampling and augmentation; process r adds r.
+    # Seed of weights, sampling and augmentation.
     cfg.SEED = 0
 
+    add_checkpoint_config(cfg)
     cfg.TEST.MDPR = _evaluation_node()
 
     add_dataset_config(cfg)

@@ -12,12 +12,13 @@ from fastreid.modeling.meta_arch import build_model
 from fastreid.solver.lr_scheduler import WarmupLR
 from fastreid.utils.events import EventStorage
 from mdpr.engine.evaluations import Evaluations
-from mdpr.engine.reporting import LoaderWatch, RunClock, RunSummary, RunWriter, ScalarReader
+from mdpr.engine.metrics_history import MetricsWriter
+from mdpr.engine.reporting import LoaderWatch, RunClock, RunSummary, ScalarReader
 from mdpr.engine.reporting.clock import StepTime
 from mdpr.engine.reporting.loader_watch import workers_to_try
 from mdpr.engine.reporting.loss_groups import loss_groups
 from mdpr.engine.reporting.memory import Memory, memory_now, memory_peak
-from mdpr.engine.schedule import ScheduleByIteration
+from mdpr.engine.schedule import StepSchedule
 from mdpr.engine.steps.scalars import ScalarMeans
 from support.configs import tiny_config
 
@@ -162,18 +163,19 @@ def test_writer_keeps_the_evaluation_of_the_last_epoch():
         def close(self):
             written.append("closed")
 
-    writer = RunWriter([], period=2)
-    writer._writers = [Recorder()]
-    writer.trainer = SimpleNamespace(iters_per_epoch=4, max_iter=8, iter=0)
+    writer = MetricsWriter(period=2)
+    writer.trainer = SimpleNamespace(
+        iters_per_epoch=4, max_iter=8, iter=0, build_writers=lambda: [Recorder()]
+    )
+    writer.before_train()
     for writer.trainer.iter in range(8):
         now.value = f"step {writer.trainer.iter + 1}"
         writer.after_step()
         if writer.trainer.iter % 4 == 3:
             now.value = f"epoch {writer.trainer.iter // 4 + 1}"
             writer.after_epoch()
-    now.value = "the end"
     writer.after_train()
-    assert written == ["step 2", "epoch 1", "step 6", "epoch 2", "the end", "closed"]
+    assert written == ["step 2", "epoch 1", "step 6", "epoch 2", "closed"]
 
 
 @pytest.mark.filterwarnings("error")
@@ -205,8 +207,8 @@ def test_warm_up_ends_at_the_base_rate_whatever_the_scaler_leaves_out():
         def get_scale(self):
             return next(self.factors)
 
-    assert rates(ScheduleByIteration, Scaler())[-1] == 1.0
-    assert rates(ScheduleByIteration, None) == rates(LRScheduler, None)
+    assert rates(StepSchedule, Scaler())[-1] == 1.0
+    assert rates(StepSchedule, None) == rates(LRScheduler, None)
     assert rates(LRScheduler, Scaler())[-1] < 1.0  # what is mended
 
 

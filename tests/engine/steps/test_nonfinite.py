@@ -146,13 +146,13 @@ def test_replay_finds_the_module_that_breaks(tmp_path, capsys):
     assert not replay.is_finite
     assert replay.bad_weights == ["soft_branch.embedding4.projection.weight"]
     assert replay.images_finite
-    assert replay.first_output.module == "soft_branch.embedding4.projection (Conv2d)"
+    assert replay.first_output.module == "soft_branch.embedding4.projection (Convolution)"
     assert replay.first_output.input_finite
 
     with pytest.warns(UserWarning, match="Error detected in"):  # the call that autograd blames
         assert replay_step([str(path), "--anomaly"]) == 0
     output = capsys.readouterr().out
-    assert "soft_branch.embedding4.projection (Conv2d)" in output
+    assert "soft_branch.embedding4.projection (Convolution)" in output
     assert "loss_attn_feature4_cls" in output
     assert "autograd: Function" in output
 

@@ -1,17 +1,20 @@
 """Checkpoints of a run: whole or not there, and honest about what was loaded."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
+from fastreid.utils import comm
 from fastreid.utils.checkpoint import Checkpointer
 from torch import Tensor, nn
 
 from mdpr.checkpoint.implied_config import implied_overrides, is_mdpr
 from mdpr.checkpoint.official import convert_official_state_dict, is_official
 from mdpr.checkpoint.reading import read_checkpoint, state_dict_of
+from mdpr.checkpoint.resume_points import LAST, find_resume_point
 from mdpr.errors import CheckpointError
 from mdpr.files import write_atomically
 
@@ -48,12 +51,18 @@ class SafeCheckpointer(Checkpointer):
         self._only_weights = False
         super().__init__(model, save_dir, save_to_disk=save_to_disk, **checkpointables)
 
-    def save(self, name: str, **kwargs: Any) -> None:
+    def save(self, name: str, *, tag: bool = True, **kwargs: Any) -> None:
         """Write ``<save_dir>/<name>.pth`` and then point ``last_checkpoint`` to it.
+
+        The file holds a checksum of each of its parts, which reading verifies.
 
         Args:
             name: file name without suffix.
+            tag: whether ``last_checkpoint`` is to name it.
             kwargs: further plain values to store, such as ``epoch``.
+
+        Raises:
+            CheckpointError: the disk is full, or cannot be written to. What was there before stays.
         """
         if not self.save_dir or not self.save_to_disk:
             return
@@ -62,13 +71,17 @@ class SafeCheckpointer(Checkpointer):
         content |= {key: _plain(value) for key, value in kwargs.items()}
         path = Path(self.save_dir) / f"{name}.pth"
         self.logger.info("Saving checkpoint to %s", path)
-        with write_atomically(path, "wb") as file:
-            torch.save(content, file)
-        self.tag_last_checkpoint(path.name)
+        try:
+            with write_atomically(path, "wb") as file:
+                save_to_file(content, file)
+            if tag:
+                self.tag_last_checkpoint(path.name)
+        except OSError as error:
+            raise CheckpointError(_not_written(path, error)) from error
 
     def tag_last_checkpoint(self, last_filename_basename: str) -> None:
         """Make a file of ``save_dir`` the one to resume from."""
-        with write_atomically(Path(self.save_dir) / "last_checkpoint") as file:
+        with write_atomically(Path(self.save_dir) / LAST) as file:
             file.write(last_filename_basename)
 
     def load(self, path: str, checkpointables: list[str] | None = None) -> Any:
@@ -92,6 +105,35 @@ class SafeCheckpointer(Checkpointer):
             self.checkpointables if checkpointables is None else checkpointables
         )
         return super().load(path, checkpointables)
+
+    def resume(self) -> dict[str, Any] | None:
+        """Load the newest sound checkpoint of ``save_dir``, with all states.
+
+        Returns:
+            What else it holds; None where there is no checkpoint.
+
+        Raises:
+            CheckpointError: there are checkpoints and none is sound, it is not of this model, or
+                the processes of the run see different ones.
+        """
+        found = find_resume_point(self.save_dir)
+        names = comm.all_gather("" if found is None else found[0].name)
+        if len(set(names)) > 1:
+            raise CheckpointError(
+                f"the processes find different checkpoints in {self.save_dir} ({', '.join(names)}): "
+                "OUTPUT_DIR has to be one folder that all machines see"
+            )
+        if found is None:
+            return None
+        path, content = found
+        self.logger.info("Resuming from %s", path)
+        self._load_model(content)
+        for key, part in self.checkpointables.items():
+            if key in content:
+                part.load_state_dict(content.pop(key))
+            else:
+                self.logger.warning("%s holds no state of %s: it starts anew", path.name, key)
+        return content
 
     def _load_file(self, f: str) -> dict[str, Any]:
         content = read_checkpoint(f)
@@ -156,6 +198,47 @@ def _mismatch(
     ]
     return (
         f"the weights are not of this model: {'; '.join(differences) or 'other tensors'} ({detail})"
+    )
+
+
+def save_to_file(content: Any, file: IO[bytes]) -> None:
+    """``torch.save``, which reports a failed write as an error of its own, without the cause.
+
+    Raises:
+        OSError: writing failed.
+    """
+    guarded: Any = _Guarded(file)
+    try:
+        torch.save(content, guarded)
+    except RuntimeError as error:
+        raise (guarded.error or error) from error
+    if guarded.error is not None:
+        raise guarded.error
+
+
+class _Guarded:
+    """A file that remembers why it could not be written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _not_written(path: Path, error: OSError) -> str:
+    free = shutil.disk_usage(path.parent).free
+    return (
+        f"{path} could not be written ({error.strerror or error}; {free / 2**20:,.0f} MiB are free): the "
+        "checkpoints before it are as they were; make room and go on with --resume"
     )
 
 

@@ -7,8 +7,10 @@ restricted unpickler (tensors, numbers, strings and containers only) or through 
 import logging
 import pickle
 import re
+import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,17 @@ _NUMPY_NUMBERS = [
     type(np.dtype(np.float32)),
     type(np.dtype(np.int64)),
 ]
+# What zipfile raises on an archive with wrong bytes, besides BadZipFile.
+_DAMAGED_ARCHIVE = (
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,  # and NotImplementedError
+    ValueError,  # and UnicodeDecodeError
+    struct.error,
+    zlib.error,
+)
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -152,6 +165,10 @@ def _check_archive(path: Path) -> None:
         raise CheckpointError(
             f"{path} is truncated ({path.stat().st_size:,} bytes, its end is missing): copy or "
             "download it again"
+        ) from error
+    except _DAMAGED_ARCHIVE as error:
+        raise CheckpointError(
+            f"{path} is damaged ({_first_line(error)}): copy or download it again"
         ) from error
     if damaged is not None:
         raise CheckpointError(

@@ -5,9 +5,6 @@ views that autograd fills. Since PyTorch 2.0 ``zero_grad()`` drops gradients ins
 autograd makes new ones outside those views and the optimizer steps on zeros for ever: no weight
 changes, no error. Here the optimizer gets the parameters themselves, one group per combination of
 hyper-parameters, and a fused or foreach step, which is what the flat copies were for.
-
-It also counts the steps in which ``MODEL.FREEZE_LAYERS`` are frozen within its state. fast-reid counts
-per process, so that a resumed run freezes its layers once more.
 """
 
 import inspect
@@ -24,11 +21,10 @@ from fastreid.solver.build import (
 )
 from torch import Tensor, nn
 
+from mdpr.compat.layer_freezing import with_frozen_layers
 from mdpr.errors import ConfigError
 
 ParameterGroups = list[dict[str, Any]]
-
-FROZEN_STEPS = "frozen_steps"
 
 
 def with_dense_views(optimizer_class: type[torch.optim.Adam]) -> type[torch.optim.Adam]:
@@ -114,36 +110,8 @@ def build_optimizer(
     if cfg.SOLVER.OPT in ("Adam", "AdamW"):
         optimizer_class = with_dense_views(optimizer_class)  # type: ignore[arg-type]
     groups = parameter_groups(cfg, model)
-    for group in groups:
-        if group["freeze_status"] == "freeze":
-            group[FROZEN_STEPS] = cfg.SOLVER.FREEZE_ITERS
-    wrapped_class = maybe_add_gradient_clipping(cfg, optimizer_class)
-    if any(FROZEN_STEPS in group for group in groups):
-        wrapped_class = with_frozen_start(wrapped_class)
+    wrapped_class = with_frozen_layers(cfg, maybe_add_gradient_clipping(cfg, optimizer_class))
     return wrapped_class(groups, **arguments), groups
-
-
-def with_frozen_start(optimizer_class: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
-    """An optimizer whose groups may stand still for their first steps.
-
-    A group's ``frozen_steps`` is the number of such steps that are left; it goes into the optimizer's
-    state dict with the group's other hyper-parameters.
-    """
-
-    def step(self: Any, closure: Any = None) -> Any:
-        hidden = []
-        for group in self.param_groups:
-            if group.get(FROZEN_STEPS, 0) > 0:
-                group[FROZEN_STEPS] -= 1
-                hidden += [(parameter, parameter.grad) for parameter in group["params"]]
-        for parameter, _ in hidden:
-            parameter.grad = None
-        result = optimizer_class.step(self, closure)
-        for parameter, gradient in hidden:
-            parameter.grad = gradient
-        return result
-
-    return type(f"{optimizer_class.__name__}WithFrozenStart", (optimizer_class,), {"step": step})
 
 
 def _fast_step(cfg: CfgNode, optimizer_class: type[torch.optim.Optimizer]) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""Loaders for training and testing, from fast-reid's data sets, samplers and transforms."""
+"""Loaders for training and testing, from fast-reid's data sets, samplers' rules and transforms."""
 
 import logging
 import os
+from typing import Any
 
+import torch
 from fastreid.config import CfgNode
 from fastreid.data import samplers
 from fastreid.data.build import fast_batch_collator
@@ -12,22 +14,24 @@ from fastreid.utils import comm
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 from mdpr.compat.data_loading import HostDataLoader
-from mdpr.data.batch_sizes import IDENTITY_SAMPLERS, check_batch_sizes
+from mdpr.data.randomness import Purpose, derived_seed
 from mdpr.data.registry import load_dataset
 from mdpr.data.reid_dataset import ReIDDataset
-from mdpr.errors import ConfigError
+from mdpr.data.sampling import build_batches
+from mdpr.data.train_loader import TrainLoader, outlive_one_signal
+from mdpr.data.training_set import TrainingSet
 
 __all__ = ["build_test_loader", "build_train_loader"]
 
 logger = logging.getLogger(__name__)
 
 
-def build_train_loader(cfg: CfgNode) -> DataLoader:
-    """An endless loader over the sets in ``DATASETS.NAMES``.
+def build_train_loader(cfg: CfgNode) -> TrainLoader:
+    """An endless loader over the sets in ``DATASETS.NAMES``, in an order that `SEED` alone decides.
 
     Args:
-        cfg: ``DATASETS``, ``DATALOADER``, ``INPUT``, ``SOLVER.IMS_PER_BATCH`` and ``MODEL.DEVICE`` are
-            read.
+        cfg: ``SEED``, ``DATASETS``, ``DATALOADER``, ``INPUT``, ``SOLVER.IMS_PER_BATCH`` and
+            ``MODEL.DEVICE`` are read.
 
     Returns:
         Batches as fast-reid's: ``images`` (B, 3, H, W) float32 RGB 0..255, ``targets`` (B,) identities
@@ -43,15 +47,12 @@ def build_train_loader(cfg: CfgNode) -> DataLoader:
         if comm.is_main_process():
             dataset.show_train()
         items.extend(dataset.train)
-    train_set = ReIDDataset(
-        items,
-        build_transforms(cfg, is_train=True),
-        relabel=True,
-        skip_broken=cfg.DATALOADER.SKIP_BROKEN_IMAGES,
-    )
-    _check_batches(cfg, len(train_set), train_set.num_classes)
-    sampler = _training_sampler(cfg, train_set)
-    return _loader(cfg, train_set, sampler, cfg.SOLVER.IMS_PER_BATCH, drop_last=True)
+    train_set = TrainingSet(cfg, items)
+    rank, processes = comm.get_rank(), comm.get_world_size()
+    logger.info("Using training sampler %s", cfg.DATALOADER.SAMPLER_TRAIN)
+    batches = build_batches(cfg, train_set.img_items, rank=rank, processes=processes)
+    loader = _loader(cfg, train_set, batches, worker_init_fn=outlive_one_signal)
+    return TrainLoader(loader, batches)
 
 
 def build_test_loader(cfg: CfgNode, dataset_name: str) -> tuple[DataLoader, int]:
@@ -77,62 +78,25 @@ def build_test_loader(cfg: CfgNode, dataset_name: str) -> tuple[DataLoader, int]
         relabel=False,
         has_identities=getattr(dataset, "has_identities", True),
     )
+    per_process = max(1, cfg.TEST.IMS_PER_BATCH // comm.get_world_size())
     sampler = samplers.InferenceSampler(len(test_set))
-    loader = _loader(cfg, test_set, sampler, cfg.TEST.IMS_PER_BATCH, drop_last=False)
-    return loader, len(dataset.query)
-
-
-def _check_batches(cfg: CfgNode, num_images: int, num_identities: int) -> None:
-    """Refuse sizes that would end in an empty epoch, or in a sampler that searches for ever."""
-    check_batch_sizes(cfg, comm.get_world_size())
-    batch = cfg.SOLVER.IMS_PER_BATCH
-    if num_images < batch:
-        raise ConfigError(
-            f"SOLVER.IMS_PER_BATCH is {batch}: expected no more than the {num_images} training images"
-        )
-    if cfg.DATALOADER.SAMPLER_TRAIN not in IDENTITY_SAMPLERS:
-        return
-    instances = cfg.DATALOADER.NUM_INSTANCE
-    if num_identities < batch // instances:
-        raise ConfigError(
-            f"SOLVER.IMS_PER_BATCH {batch} at DATALOADER.NUM_INSTANCE {instances} takes "
-            f"{batch // instances} identities a batch: the training set has {num_identities}"
-        )
-
-
-def _training_sampler(cfg: CfgNode, train_set: ReIDDataset) -> Sampler[int]:
-    name, instances = cfg.DATALOADER.SAMPLER_TRAIN, cfg.DATALOADER.NUM_INSTANCE
-    per_process = cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size()
-    logger.info("Using training sampler %s", name)
-    if name == "TrainingSampler":
-        return samplers.TrainingSampler(len(train_set))
-    if name in IDENTITY_SAMPLERS:
-        return getattr(samplers, name)(train_set.img_items, per_process, instances)
-    if name == "SetReWeightSampler":
-        weights = cfg.DATALOADER.SET_WEIGHT
-        return samplers.SetReWeightSampler(train_set.img_items, per_process, instances, weights)
-    if name == "ImbalancedDatasetSampler":
-        return samplers.ImbalancedDatasetSampler(train_set.img_items)
-    known = (
-        "TrainingSampler",
-        *IDENTITY_SAMPLERS,
-        "SetReWeightSampler",
-        "ImbalancedDatasetSampler",
-    )
-    raise ConfigError(f"DATALOADER.SAMPLER_TRAIN is {name!r}: expected one of {', '.join(known)}")
+    batches = BatchSampler(sampler, per_process, drop_last=False)
+    return _loader(cfg, test_set, batches), len(dataset.query)
 
 
 def _loader(
-    cfg: CfgNode, dataset: Dataset, sampler: Sampler[int], total_batch_size: int, drop_last: bool
+    cfg: CfgNode, dataset: Dataset, batches: Sampler[list[Any]], **options: Any
 ) -> DataLoader:
     """fast-reid's loader that prefetches to the GPU, or a plain one on the CPU."""
-    per_process = max(1, total_batch_size // comm.get_world_size())
     loader_class = HostDataLoader if cfg.MODEL.DEVICE == "cpu" else DataLoaderX
     return loader_class(
         comm.get_local_rank(),
         dataset=dataset,
-        batch_sampler=BatchSampler(sampler, per_process, drop_last),
+        batch_sampler=batches,
         num_workers=min(cfg.DATALOADER.NUM_WORKERS, len(os.sched_getaffinity(0))),
         collate_fn=fast_batch_collator,
         pin_memory=True,
+        # Of its own, so that starting to load draws nothing from the generator that the model uses.
+        generator=torch.Generator().manual_seed(derived_seed(cfg.SEED, Purpose.LOADER)),
+        **options,
     )

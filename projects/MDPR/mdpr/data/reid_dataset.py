@@ -66,10 +66,7 @@ class ReIDDataset(CommDataset):
         Raises:
             ImageReadError: the image cannot be read, and may not or cannot be replaced.
         """
-        try:
-            image = read_rgb(self.img_items[index][0])
-        except ImageReadError as error:
-            index, image = self._replacement(index, error)
+        index, image = self.read_image(index)
         path, identity, camera = self.img_items[index]
         return {
             "images": image if self.transform is None else self.transform(image),
@@ -77,6 +74,20 @@ class ReIDDataset(CommDataset):
             "camids": self.cam_dict[camera] if self.relabel else camera,
             "img_paths": path,
         }
+
+    def read_image(self, index: int) -> tuple[int, Image.Image]:
+        """The decoded image at ``index``, or its replacement, before any transform.
+
+        Returns:
+            The index of the image read, and the image in RGB.
+
+        Raises:
+            ImageReadError: the image cannot be read, and may not or cannot be replaced.
+        """
+        try:
+            return index, read_rgb(self.img_items[index][0])
+        except ImageReadError as error:
+            return self._replacement(index, error)
 
     @property
     def broken_paths(self) -> list[str]:

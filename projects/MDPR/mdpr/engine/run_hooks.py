@@ -1,41 +1,51 @@
-"""fast-reid's hooks with this project's schedule, reports and early stopping in their places."""
+"""The hooks of a run, in an order from which it can be resumed."""
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
-from fastreid.engine.hooks import EvalHook, HookBase, LRScheduler, PeriodicWriter
+from fastreid.config import CfgNode
+from fastreid.engine.hooks import (
+    HookBase,
+    IterationTimer,
+    LayerFreeze,
+    PreciseBN,
+    get_bn_modules,
+)
 from fastreid.utils import comm
 
-from mdpr.engine.reporting import LoaderWatch, ProgressReporter, RunWriter, ScalarReader
-from mdpr.engine.schedule import ScheduleByIteration
+from mdpr.engine.evaluation_hook import EvaluationHook
+from mdpr.engine.metrics_history import MetricsWriter
+from mdpr.engine.reporting import LoaderWatch, ProgressReporter, ScalarReader
+from mdpr.engine.schedule import EpochSchedule, StepSchedule
 
-__all__ = ["with_own_hooks"]
+__all__ = ["run_hooks"]
 
 
-def with_own_hooks(trainer: Any, hooks: Sequence[HookBase]) -> list[HookBase]:
-    """The hooks of a run, in their order.
+def run_hooks(trainer: Any) -> list[HookBase]:
+    """fast-reid's hooks, with this project's schedule, reports, checkpoints and early stopping.
 
-    Reports come behind the scheduler, to tell this step's learning rate, and before evaluation; early
-    stopping between evaluation and checkpoints.
+    Reports come behind the schedule, to tell this step's learning rate. What changes the run's state
+    after an epoch comes behind evaluation (see `EvaluationHook`); checkpoints come last.
 
     Args:
         trainer: an `mdpr.engine.trainer.Trainer`.
-        hooks: of ``DefaultTrainer.build_hooks``.
     """
-    result: list[HookBase] = []
-    for hook in hooks:
-        if isinstance(hook, LRScheduler):
-            result.append(ScheduleByIteration(trainer.optimizer, trainer.scheduler))
-            result += _reports(trainer)
-        elif isinstance(hook, EvalHook):
-            result.append(EvalHook(trainer.cfg.TEST.EVAL_PERIOD, trainer.evaluate))
-            result.append(trainer.early_stopping)
-        elif isinstance(hook, PeriodicWriter):
-            result.append(RunWriter(hook._writers, trainer.settings.log_period))
-        else:
-            result.append(hook)
-    return result
+    cfg, model = trainer.cfg, trainer.model
+    schedule = StepSchedule(trainer.optimizer, trainer.scheduler)
+    # Timed from the first step on, so that a resumed run logs the same values as any other.
+    hooks: list[HookBase] = [IterationTimer(warmup_iter=0), schedule, *_reports(trainer)]
+    if cfg.TEST.PRECISE_BN.ENABLED and get_bn_modules(model):
+        hooks.append(_precise_bn(trainer, cfg))
+    if cfg.MODEL.FREEZE_LAYERS and cfg.SOLVER.FREEZE_ITERS > 0:
+        hooks.append(LayerFreeze(model, cfg.MODEL.FREEZE_LAYERS, cfg.SOLVER.FREEZE_ITERS))
+    hooks += [
+        EvaluationHook(cfg.TEST.EVAL_PERIOD, trainer.evaluate),
+        trainer.early_stopping,
+        EpochSchedule(schedule),
+    ]
+    if comm.is_main_process():
+        hooks.append(MetricsWriter(trainer.settings.log_period))
+    return [*hooks, trainer.checkpoint_hook]
 
 
 def _reports(trainer: Any) -> list[HookBase]:
@@ -43,10 +53,17 @@ def _reports(trainer: Any) -> list[HookBase]:
     reader = ScalarReader(clock, trainer.settings.log_period, images)
     reports: list[HookBase] = [clock, reader]
     if comm.is_main_process():
-        cores = len(os.sched_getaffinity(0))
-        workers = min(trainer.cfg.DATALOADER.NUM_WORKERS, cores)  # as the loader limits them
+        cores = max(1, len(os.sched_getaffinity(0)) // comm.get_local_size())
         reports += [
             ProgressReporter(clock, reader, images),
-            LoaderWatch(clock, workers, max(1, cores // comm.get_local_size())),
+            LoaderWatch(clock, trainer.data_loader.num_workers, cores),
         ]
     return reports
+
+
+def _precise_bn(trainer: Any, cfg: CfgNode) -> PreciseBN:
+    cfg = cfg.clone()
+    cfg.defrost()
+    cfg.DATALOADER.NUM_WORKERS = 0
+    cfg.DATASETS.NAMES = (cfg.TEST.PRECISE_BN.DATASET,)
+    return PreciseBN(trainer.model, trainer.build_train_loader(cfg), cfg.TEST.PRECISE_BN.NUM_ITER)

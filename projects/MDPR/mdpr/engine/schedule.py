@@ -1,14 +1,14 @@
-"""The learning rate as a function of the iteration."""
+"""When the learning rate changes."""
 
 import warnings
 
-from fastreid.engine.hooks import LRScheduler
+from fastreid.engine.hooks import HookBase, LRScheduler
 
-__all__ = ["ScheduleByIteration"]
+__all__ = ["EpochSchedule", "StepSchedule"]
 
 
-class ScheduleByIteration(LRScheduler):
-    """fast-reid's hook, with a warm-up that ends where it should.
+class StepSchedule(LRScheduler):
+    """The part of fast-reid's hook that comes after every step: a warm-up that ends where it should.
 
     fast-reid holds the warm-up still at each step that the gradient scaler leaves out, yet ends it by the
     iteration: with a few such steps the learning rate stays below ``SOLVER.BASE_LR`` for the whole run.
@@ -27,3 +27,25 @@ class ScheduleByIteration(LRScheduler):
                 # PyTorch's, where the very first step is left out: the order is as it should be.
                 warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
                 self._scheduler["warmup_sched"].step()
+
+    def after_epoch(self) -> None:
+        """Nothing: `EpochSchedule` does it."""
+
+    def finish_epoch(self) -> None:
+        """The part that comes after an epoch."""
+        super().after_epoch()
+
+
+class EpochSchedule(HookBase):
+    """Takes the schedule to the next epoch, once this one is evaluated.
+
+    Args:
+        schedule: the hook that holds the schedule.
+    """
+
+    def __init__(self, schedule: StepSchedule) -> None:
+        self._schedule = schedule
+
+    def after_epoch(self) -> None:
+        """Set the learning rate of the next epoch."""
+        self._schedule.finish_epoch()

@@ -12,6 +12,7 @@ from fastreid.utils.env import seed_all_rng
 from fastreid.utils.logger import setup_logger
 
 from mdpr.config import add_mdpr_config
+from mdpr.engine.checkpointing import check_checkpoint_config
 from mdpr.engine.mixed_precision import cpu_computes_in_bfloat16
 from mdpr.engine.output_dir import set_aside_previous_run
 from mdpr.engine.training_settings import TrainingSettings
@@ -54,6 +55,7 @@ def make_config(config_file: str, options: list[str]) -> tuple[CfgNode, list[str
         ) from error
     TrainingSettings.from_config(cfg)
     EvaluationSettings.from_config(cfg)
+    check_checkpoint_config(cfg)
     notes = _fit_to_machine(cfg)
     if cfg.MODEL.META_ARCHITECTURE == "MDPR":
         MDPRSettings.from_config(cfg)

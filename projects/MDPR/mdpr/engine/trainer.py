@@ -6,16 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from fastreid.config import CfgNode
-from fastreid.engine import DefaultTrainer
-from fastreid.engine.hooks import (
-    HookBase,
-    PeriodicCheckpointer,
-)
-from fastreid.engine.train_loop import TrainerBase
+from fastreid.engine.hooks import HookBase
 from fastreid.evaluation import inference_on_dataset
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils import comm
-from fastreid.utils.events import EventWriter, JSONWriter, TensorboardXWriter
+from fastreid.utils.events import EventWriter
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
@@ -24,12 +19,16 @@ from torch.utils.data import DataLoader
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
 from mdpr.checkpoint.reading import AVERAGED
 from mdpr.data.loader import build_test_loader, build_train_loader
+from mdpr.data.train_loader import TrainLoader
+from mdpr.engine.checkpointing import CheckpointHook
 from mdpr.engine.data_parallel import bare, distribute, share_buffers
 from mdpr.engine.early_stopping import EarlyStopping
 from mdpr.engine.evaluations import Evaluations
+from mdpr.engine.metrics_history import MetricsFile, TensorBoard
 from mdpr.engine.reporting import RunClock, RunSummary
 from mdpr.engine.results import METRICS, results_table, write_results
-from mdpr.engine.run_hooks import with_own_hooks
+from mdpr.engine.run_hooks import run_hooks
+from mdpr.engine.run_loop import ResumableTrainer
 from mdpr.engine.steps import TrainingStep
 from mdpr.engine.steps.build import build_step
 from mdpr.engine.training_settings import TrainingSettings
@@ -41,11 +40,7 @@ __all__ = ["Trainer"]
 logger = logging.getLogger(__name__)
 
 
-class _EndOfTraining(BaseException):
-    """Leaves fast-reid's loop before the last epoch; no error, so it must not be logged as one."""
-
-
-class Trainer(DefaultTrainer):
+class Trainer(ResumableTrainer):
     """Trains and evaluates any fast-reid architecture, MDPR above all.
 
     fast-reid's loop, hooks, optimizers and schedulers; `SafeCheckpointer`, this project's loaders and
@@ -61,9 +56,7 @@ class Trainer(DefaultTrainer):
             ConfigError: a value that training cannot work with.
             DatasetError: the training set is missing or malformed.
         """
-        TrainerBase.__init__(self)
-        self._end_reason: str | None = None
-        self._last_eval_results: OrderedDict[str, Any] = OrderedDict()
+        super().__init__()
         data_loader = self.build_train_loader(cfg)
         train_set: Any = data_loader.dataset
         cfg = self.auto_scale_hyperparams(cfg, train_set.num_classes)
@@ -83,7 +76,6 @@ class Trainer(DefaultTrainer):
                 f"{cfg.SOLVER.IMS_PER_BATCH}: expected a step of no more than the {len(train_set)} "
                 "training images"
             )
-        self.start_epoch = 0
         self.max_epoch = cfg.SOLVER.MAX_EPOCH
         self.max_iter = self.max_epoch * self.iters_per_epoch
         self.warmup_iters = cfg.SOLVER.WARMUP_ITERS
@@ -104,6 +96,11 @@ class Trainer(DefaultTrainer):
             metric=self.settings.metric,
             min_delta=self.settings.min_delta,
         )
+        self.checkpoint_hook = CheckpointHook(
+            cfg.SOLVER.CHECKPOINT_PERIOD,
+            cfg.SOLVER.CHECKPOINT_EVERY_ITERATIONS,
+            "metric" if len(cfg.DATASETS.TESTS) == 1 else f"{cfg.DATASETS.TESTS[0]}/metric",
+        )
         self.checkpointer = SafeCheckpointer(
             model,
             cfg.OUTPUT_DIR,
@@ -113,31 +110,17 @@ class Trainer(DefaultTrainer):
         )
         self.register_hooks(self.build_hooks())
 
-    def resume_or_load(self, resume: bool = True) -> None:
-        """Continue the run in ``OUTPUT_DIR``, or start from ``MODEL.WEIGHTS``; see fast-reid."""
-        if resume and not self.checkpointer.has_checkpoint():
-            logger.info("--resume: no checkpoint in %s yet, starting anew", self.cfg.OUTPUT_DIR)
-        super().resume_or_load(resume=resume)
-
     def train(self) -> OrderedDict[str, Any]:
-        """Train to the last epoch, or until early stopping ends it.
-
-        Returns:
-            Metrics of the last evaluation, in percent; empty in processes other than the first.
-        """
-        is_over = self.early_stopping.reason
-        if self.start_epoch >= self.max_epoch:
-            is_over = f"All {self.max_epoch} epochs are done"
-        if is_over:
-            logger.info("%s: evaluating the last checkpoint", is_over)
-            return self.test(self.cfg, self._model_to_evaluate())
-        try:
-            super().train()
-        except _EndOfTraining as end:
-            logger.info("%s", end)
-        if comm.is_main_process():
+        """Train to the last epoch, or until early stopping ends it; see `ResumableTrainer.train`."""
+        trains = self.over() is None
+        results = super().train()
+        if trains and comm.is_main_process():
             logger.info("\n%s", self._summary().table())
-        return self._last_eval_results
+        return results
+
+    def over(self) -> str | None:
+        """Why there is nothing (more) to train, early stopping included; None where there is."""
+        return super().over() or self.early_stopping.reason
 
     def end_after_this_epoch(self, reason: str) -> None:
         """Make the present epoch the last one: its checkpoint is the final one.
@@ -147,17 +130,8 @@ class Trainer(DefaultTrainer):
         Args:
             reason: a sentence for the log.
         """
-        self.max_epoch = self.epoch + 1
-        for hook in self._hooks:
-            if isinstance(hook, PeriodicCheckpointer):
-                hook.max_epoch = self.max_epoch
-        self._end_reason = reason
-
-    def after_epoch(self) -> None:
-        """Run the hooks, and end where one of them asked for it."""
-        super().after_epoch()
-        if self._end_reason is not None:
-            raise _EndOfTraining(self._end_reason)
+        self.stop_after_epoch = True
+        logger.info("%s", reason)
 
     def checkpointables(self) -> dict[str, Any]:
         """What a checkpoint holds beside the weights: whatever a resumed run cannot do without.
@@ -168,6 +142,8 @@ class Trainer(DefaultTrainer):
         parts = {
             "optimizer": self.optimizer,
             **self.scheduler,
+            "loader": self.data_loader,
+            "best": self.checkpoint_hook,
             "unread_scalars": self.step.scalars,
             "nonfinite": self.step.guard,
             "evaluations": self.evaluations,
@@ -181,10 +157,10 @@ class Trainer(DefaultTrainer):
         return self._trainer
 
     def build_hooks(self) -> list[HookBase]:
-        """fast-reid's hooks, with this project's schedule, reports and early stopping."""
-        return with_own_hooks(self, super().build_hooks())
+        """See `run_hooks`."""
+        return run_hooks(self)
 
-    def _model_to_evaluate(self) -> nn.Module:
+    def model_to_evaluate(self) -> nn.Module:
         """The averaged weights where there are any, else those being trained."""
         averaged = self.step.averaged
         return self.model if averaged is None or not averaged.steps else averaged.model
@@ -196,7 +172,7 @@ class Trainer(DefaultTrainer):
             As `test`.
         """
         with self.clock.evaluating():
-            self._last_eval_results = self.test(self.cfg, self._model_to_evaluate())
+            self._last_eval_results = self.test(self.cfg, self.model_to_evaluate())
         metrics = self._last_eval_results
         if len(self.cfg.DATASETS.TESTS) > 1:
             metrics = metrics.get(self.cfg.DATASETS.TESTS[0], {})
@@ -219,9 +195,12 @@ class Trainer(DefaultTrainer):
         )
 
     def build_writers(self) -> list[EventWriter]:
-        """Curves for TensorBoard and ``metrics.json``."""
+        """Curves for TensorBoard and ``metrics.json``, from the first step that will be done."""
         folder = self.cfg.OUTPUT_DIR
-        return [JSONWriter(str(Path(folder) / "metrics.json")), TensorboardXWriter(folder)]
+        return [
+            MetricsFile(str(Path(folder) / "metrics.json"), self.start_iter),
+            TensorBoard(folder, self.start_iter),
+        ]
 
     @classmethod
     def build_model(cls, cfg: CfgNode) -> nn.Module:
@@ -246,7 +225,7 @@ class Trainer(DefaultTrainer):
         return schedulers
 
     @classmethod
-    def build_train_loader(cls, cfg: CfgNode) -> DataLoader:
+    def build_train_loader(cls, cfg: CfgNode) -> TrainLoader:
         """See `mdpr.data.loader.build_train_loader`."""
         return build_train_loader(cfg)
 

@@ -5,13 +5,11 @@ from mdpr.engine.reporting.loader_watch import LoaderWatch
 from mdpr.engine.reporting.progress import ProgressReporter
 from mdpr.engine.reporting.scalar_reader import ScalarReader
 from mdpr.engine.reporting.summary import RunSummary
-from mdpr.engine.reporting.writer import RunWriter
 
 __all__ = [
     "LoaderWatch",
     "ProgressReporter",
     "RunClock",
     "RunSummary",
-    "RunWriter",
     "ScalarReader",
 ]

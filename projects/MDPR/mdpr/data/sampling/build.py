@@ -1,0 +1,130 @@
+"""From ``DATALOADER.SAMPLER_TRAIN`` to the batches of a run."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from fastreid.config import CfgNode
+
+from mdpr.data.batch_sizes import IDENTITY_SAMPLERS, check_batch_sizes
+from mdpr.data.randomness import Purpose, derived_seed
+from mdpr.data.sampling.batches import BatchSize, RepeatableBatches
+from mdpr.data.sampling.identities import (
+    TrainItem,
+    balanced_identity_batches,
+    naive_identity_batches,
+)
+from mdpr.data.sampling.images import (
+    camera_weighted_batches,
+    identity_weighted_batches,
+    shuffled_batches,
+)
+from mdpr.errors import ConfigError
+
+__all__ = ["SAMPLERS", "build_batches"]
+
+SAMPLERS = (
+    "TrainingSampler",
+    *IDENTITY_SAMPLERS,
+    "SetReWeightSampler",
+    "ImbalancedDatasetSampler",
+)
+# Whose images are independent of each other: fast-reid hands them to the processes in turn.
+INDEPENDENT = ("TrainingSampler", "ImbalancedDatasetSampler")
+
+
+def build_batches(
+    cfg: CfgNode, items: Sequence[TrainItem], *, rank: int = 0, processes: int = 1
+) -> RepeatableBatches:
+    """The batches that ``DATALOADER.SAMPLER_TRAIN`` draws.
+
+    Args:
+        cfg: ``SEED``, ``DATALOADER`` and ``SOLVER.IMS_PER_BATCH`` are read.
+        items: the training images.
+        rank: this process.
+        processes: their number.
+
+    Returns:
+        A batch sampler; its order is a function of ``SEED``, the sampler, the images' labels and
+        the sizes, nothing else.
+
+    Raises:
+        ConfigError: an unknown sampler, or sizes with which it could never fill a batch.
+    """
+    name = cfg.DATALOADER.SAMPLER_TRAIN
+    if name not in SAMPLERS:
+        raise ConfigError(
+            f"DATALOADER.SAMPLER_TRAIN is {name!r}: expected one of {', '.join(SAMPLERS)}"
+        )
+    check_batches(cfg, items, processes)
+    size = BatchSize(cfg.SOLVER.IMS_PER_BATCH // processes, processes)
+    seed = derived_seed(cfg.SEED, Purpose.SAMPLING)
+
+    def stream() -> Iterator[np.ndarray]:
+        return _stream(cfg, items, size, seed)
+
+    return RepeatableBatches(stream, size, rank=rank, in_turn=name in INDEPENDENT)
+
+
+def _stream(
+    cfg: CfgNode, items: Sequence[TrainItem], size: BatchSize, seed: int
+) -> Iterator[np.ndarray]:
+    node, random = cfg.DATALOADER, np.random.RandomState(seed)
+    match node.SAMPLER_TRAIN:
+        case "NaiveIdentitySampler":
+            return naive_identity_batches(items, size, node.NUM_INSTANCE, random)
+        case "BalancedIdentitySampler":
+            return balanced_identity_batches(items, size, node.NUM_INSTANCE, random)
+        case "SetReWeightSampler":
+            weights = node.SET_WEIGHT
+            return camera_weighted_batches(items, size, node.NUM_INSTANCE, weights, random)
+        case "ImbalancedDatasetSampler":
+            return identity_weighted_batches(items, size, torch.Generator().manual_seed(seed))
+    return shuffled_batches(len(items), size, random)
+
+
+def check_batches(cfg: CfgNode, items: Sequence[TrainItem], processes: int) -> None:
+    """Refuse sizes that would end in an empty epoch, or in a sampler that searches for ever.
+
+    Raises:
+        ConfigError: such sizes.
+    """
+    batch = cfg.SOLVER.IMS_PER_BATCH
+    check_batch_sizes(cfg, processes)
+    if len(items) < batch:
+        raise ConfigError(
+            f"SOLVER.IMS_PER_BATCH is {batch}: expected no more than the {len(items)} training images"
+        )
+    if cfg.DATALOADER.SAMPLER_TRAIN in IDENTITY_SAMPLERS:
+        _check_identities(cfg, len({identity for _, identity, _ in items}))
+    if cfg.DATALOADER.SAMPLER_TRAIN == "SetReWeightSampler":
+        _check_camera_weights(cfg, Counter(camera for _, _, camera in items))
+
+
+def _check_identities(cfg: CfgNode, num_identities: int) -> None:
+    batch, instances = cfg.SOLVER.IMS_PER_BATCH, cfg.DATALOADER.NUM_INSTANCE
+    if num_identities < batch // instances:
+        raise ConfigError(
+            f"SOLVER.IMS_PER_BATCH {batch} at DATALOADER.NUM_INSTANCE {instances} takes "
+            f"{batch // instances} identities a batch: the training set has {num_identities}"
+        )
+
+
+def _check_camera_weights(cfg: CfgNode, images: Counter) -> None:
+    weights, instances = cfg.DATALOADER.SET_WEIGHT, cfg.DATALOADER.NUM_INSTANCE
+    counts = [images[camera] for camera in sorted(images)]
+    fits = len(weights) == len(counts) and all(
+        isinstance(weight, int) and 0 <= weight <= count
+        for weight, count in zip(weights, counts, strict=False)
+    )
+    if not fits or sum(weights) == 0:
+        raise ConfigError(
+            f"DATALOADER.SET_WEIGHT is {list(weights)}: expected a number of identities for each of "
+            f"the {len(counts)} cameras of the training set, at most their images ({counts})"
+        )
+    if cfg.SOLVER.IMS_PER_BATCH % (sum(weights) * instances):
+        raise ConfigError(
+            f"SOLVER.IMS_PER_BATCH is {cfg.SOLVER.IMS_PER_BATCH}: expected a multiple of the "
+            f"{sum(weights)} identities of DATALOADER.SET_WEIGHT with {instances} images each"
+        )

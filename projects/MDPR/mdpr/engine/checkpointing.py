@@ -1,0 +1,101 @@
+"""When checkpoints are written, and which stay."""
+
+import math
+from typing import Any
+
+from fastreid.config import CfgNode
+from fastreid.engine.hooks import HookBase
+
+from mdpr.checkpoint.resume_points import epoch_name, step_name
+from mdpr.errors import ConfigError
+
+__all__ = ["CheckpointHook", "add_checkpoint_config", "check_checkpoint_config"]
+
+
+def add_checkpoint_config(cfg: CfgNode) -> None:
+    """Add the keys of checkpointing to a fast-reid config; changed in place."""
+    # A checkpoint every N steps too, besides every SOLVER.CHECKPOINT_PERIOD epochs; 0: none.
+    cfg.SOLVER.CHECKPOINT_EVERY_ITERATIONS = 0
+    # How many checkpoints of epochs and steps to keep, the newest; 0 keeps all. model_best and
+    # model_final always stay.
+    cfg.SOLVER.CHECKPOINT_KEEP = 3
+
+
+def check_checkpoint_config(cfg: CfgNode) -> None:
+    """Refuse values that cannot be meant.
+
+    Raises:
+        ConfigError: such a value.
+    """
+    for key, least in (
+        ("CHECKPOINT_PERIOD", 1),
+        ("CHECKPOINT_EVERY_ITERATIONS", 0),
+        ("CHECKPOINT_KEEP", -1),
+    ):
+        value = cfg.SOLVER[key]
+        if not isinstance(value, int) or value < least:
+            raise ConfigError(
+                f"SOLVER.{key} is {value!r}: expected a whole number of {least} or more"
+            )
+
+
+class CheckpointHook(HookBase):
+    """Writes checkpoints after epochs and within them, and keeps the best.
+
+    It comes last of all hooks, so that what a checkpoint says was done is done, and logged.
+
+    Args:
+        every_epochs: ``SOLVER.CHECKPOINT_PERIOD``.
+        every_steps: ``SOLVER.CHECKPOINT_EVERY_ITERATIONS``.
+        metric: name of the logged scalar that decides what is best; larger is better.
+    """
+
+    def __init__(self, every_epochs: int, every_steps: int, metric: str) -> None:
+        self._every_epochs = every_epochs
+        self._every_steps = every_steps
+        self._metric = metric
+        self.best = -1.0
+        self.best_epoch = -1
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best metric so far, and its epoch (from 0; -1: none)."""
+        return {"metric": self.best, "epoch": self.best_epoch}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict`."""
+        self.best, self.best_epoch = state["metric"], state["epoch"]
+
+    def after_step(self) -> None:
+        """Write one within an epoch, if it is time."""
+        steps = self.trainer.iter + 1
+        if self._every_steps and steps % self._every_steps == 0:
+            self.trainer.save_checkpoint(step_name(steps), steps=steps)
+
+    def after_epoch(self) -> None:
+        """Write the best, the periodic and the last one, if it is time."""
+        trainer = self.trainer
+        metric = self._latest()
+        names = []
+        # Only a checkpoint that ends the epoch is gone on from: if the run is killed behind
+        # model_best, the evaluation is done again, and what comes after it.
+        if trainer.any_process(metric is not None and metric > self.best):
+            if metric is not None:  # known in the first process, which writes
+                self.best, self.best_epoch = metric, trainer.epoch
+            names.append("model_best")
+        if trainer.is_last_epoch:
+            names.append("model_final")
+        elif (trainer.epoch + 1) % self._every_epochs == 0:
+            names.append(epoch_name(trainer.epoch))
+        for name in names:
+            trainer.save_checkpoint(
+                name,
+                steps=trainer.iter,
+                epochs=trainer.epoch + 1,
+                tag=name != "model_best",
+                metric=-1.0 if metric is None else metric,
+            )
+
+    def _latest(self) -> float | None:
+        """The metric of this epoch's evaluation, where there was one and it is a number."""
+        value, step = self.trainer.storage.latest().get(self._metric, (math.nan, -1))
+        return value if step == self.trainer.iter - 1 and not math.isnan(value) else None

@@ -1,0 +1,32 @@
+"""Evaluation within a run."""
+
+from fastreid.engine.hooks import EvalHook
+
+__all__ = ["EvaluationHook"]
+
+
+class EvaluationHook(EvalHook):
+    """fast-reid's hook, which here evaluates the last epoch before the run's last checkpoint is written.
+
+    A checkpoint is written before each evaluation, so that neither a signal nor a failure in it costs
+    the epoch. Hooks that change what a checkpoint holds after an epoch come behind this one: a run
+    resumed from that checkpoint begins with this evaluation.
+    """
+
+    def after_epoch(self) -> None:
+        """Evaluate if it is time, or if this was the last epoch."""
+        trainer = self.trainer
+        epochs = trainer.epoch + 1
+        if epochs < trainer.max_epoch and not (self._period > 0 and epochs % self._period == 0):
+            return
+        trainer.save_before_evaluation()
+        modes = [(module, module.training) for module in trainer.model.modules()]
+        with trainer.signals.exit_at_once():
+            self._do_eval()
+        # fast-reid sets the whole model to one mode; layers that are frozen have another.
+        for module, training in modes:
+            module.training = training
+
+    def after_train(self) -> None:
+        """Let go of the trainer."""
+        del self._func

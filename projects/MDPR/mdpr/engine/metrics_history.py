@@ -1,0 +1,135 @@
+"""Logged values across a restart.
+
+What is logged of a loss is the median of its last 20 values, so a run that goes on needs the values
+from before; and what it logged after its checkpoint is logged again, and must not stand there twice.
+"""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from fastreid.engine.hooks import PeriodicWriter
+from fastreid.utils.events import EventStorage, JSONWriter, TensorboardXWriter
+
+__all__ = [
+    "MetricsFile",
+    "MetricsWriter",
+    "TensorBoard",
+    "history_state",
+    "restore_history",
+    "truncate_metrics",
+]
+
+logger = logging.getLogger(__name__)
+
+VALUES_KEPT = 20  # the window of fast-reid's writers and of the progress report
+
+
+def history_state(storage: EventStorage) -> dict[str, Any]:
+    """The last values of every scalar, and what a writer needs to know of it."""
+    return {
+        name: {
+            "values": [[float(value), int(step)] for value, step in buffer.values()[-VALUES_KEPT:]],
+            "count": buffer._count,
+            "mean": float(buffer.global_avg()),
+            "smoothed": storage.smoothing_hints()[name],
+        }
+        for name, buffer in storage.histories().items()
+    }
+
+
+def restore_history(storage: EventStorage, state: dict[str, Any]) -> None:
+    """Bring a new storage to where `history_state` was taken."""
+    for name, scalar in state.items():
+        buffer = storage._history[name]
+        for value, step in scalar["values"]:
+            buffer.update(value, step)
+        buffer._count, buffer._global_avg = scalar["count"], scalar["mean"]
+        storage._smoothing_hints[name] = scalar["smoothed"]
+        storage._latest_scalars[name] = (buffer.values()[-1][0], int(buffer.values()[-1][1]))
+
+
+def truncate_metrics(path: str | Path, first_step: int) -> int:
+    """Cut off what was logged of steps that are about to be done again.
+
+    Args:
+        path: a ``metrics.json``: one JSON object a line; need not exist.
+        first_step: lines of this step (from 0) and all that follow go, and a line that was being
+            written when the process was killed.
+
+    Returns:
+        The last step that is left in the file, or -1.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return -1
+    last, kept = -1, 0
+    with path.open("rb+") as file:
+        for line in file:
+            step = _step(line)
+            if step is None or step >= first_step:
+                break
+            last, kept = step, kept + len(line)
+        file.truncate(kept)
+    return last
+
+
+def _step(line: bytes) -> int | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        return int(json.loads(line)["iteration"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+class MetricsFile(JSONWriter):
+    """``metrics.json``, from a step on.
+
+    Args:
+        path: the file; lines of earlier steps stay.
+        first_step: the first step that will be done.
+    """
+
+    def __init__(self, path: str, first_step: int) -> None:
+        last = truncate_metrics(path, first_step)
+        super().__init__(path)
+        self._last_write = last
+
+
+class TensorBoard(TensorboardXWriter):
+    """Curves that hide what was logged of steps that are done again.
+
+    Args:
+        folder: folder of the event files.
+        first_step: the first step that will be done.
+    """
+
+    def __init__(self, folder: str, first_step: int) -> None:
+        super().__init__(folder, **({"purge_step": first_step} if first_step else {}))
+        self._last_write = first_step - 1
+
+
+class MetricsWriter(PeriodicWriter):
+    """fast-reid's hook, with writers made when training starts, and one line a step.
+
+    What the last step of an epoch logged is written once the epoch is evaluated, with the metrics.
+
+    Args:
+        period: steps between two lines within an epoch.
+    """
+
+    def __init__(self, period: int) -> None:
+        super().__init__([], period)
+
+    def before_train(self) -> None:
+        """Open the files, now that it is known where they are to go on."""
+        self._writers = self.trainer.build_writers()
+
+    def after_step(self) -> None:
+        """Write if it is time."""
+        steps_done = self.trainer.iter + 1
+        if steps_done % self._period == 0 and steps_done % self.trainer.iters_per_epoch:
+            for writer in self._writers:
+                writer.write()

@@ -1,0 +1,65 @@
+"""Logged values across a restart."""
+
+import json
+
+import pytest
+from fastreid.utils.events import EventStorage
+from mdpr.engine.metrics_history import (
+    MetricsFile,
+    history_state,
+    restore_history,
+    truncate_metrics,
+)
+
+
+def write_lines(path, steps, tail=""):
+    path.write_text(
+        "".join(json.dumps({"iteration": s, "loss": s / 3}) + "\n" for s in steps) + tail
+    )
+
+
+def steps_in(path):
+    return [json.loads(line)["iteration"] for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("first_step", "kept"), [(0, []), (5, [4]), (9, [4]), (10, [4, 9]), (15, [4, 9, 14])]
+)
+@pytest.mark.parametrize("tail", ["", '{"iteration": 19, "lo', "\0\0\0\0", "[]\n"])
+def test_lines_of_steps_to_be_done_again_go(tmp_path, first_step, kept, tail):
+    path = tmp_path / "metrics.json"
+    write_lines(path, [4, 9, 14], tail)
+    assert truncate_metrics(path, first_step) == (kept[-1] if kept else -1)
+    assert steps_in(path) == kept
+
+
+def test_no_file_yet(tmp_path):
+    assert truncate_metrics(tmp_path / "metrics.json", 5) == -1
+
+
+def log(storage, first, last, writer, every=4):
+    for step in range(first, last):
+        storage.iter = step
+        storage.put_scalar("loss", (step * 37 % 101) / 7)
+        storage.put_scalar("lr", 0.1 / (step + 1), smoothing_hint=False)
+        if step == 5:
+            storage.put_scalar("mAP", 50.0, smoothing_hint=False)
+        if (step + 1) % every == 0:
+            writer.write()
+
+
+def test_a_restarted_log_is_the_log_of_a_run_that_was_not(tmp_path):
+    """Medians over 20 values, rare values and all, whenever the process was killed."""
+    whole = tmp_path / "whole.json"
+    with EventStorage(0) as storage:
+        log(storage, 0, 60, MetricsFile(str(whole), 0))
+    for checkpoint, killed in ((7, 11), (25, 25), (32, 47)):
+        path = tmp_path / f"{checkpoint}.json"
+        with EventStorage(0) as storage:
+            log(storage, 0, checkpoint, MetricsFile(str(path), 0))
+            state = json.loads(json.dumps(history_state(storage)))
+            log(storage, checkpoint, killed, MetricsFile(str(path), checkpoint))
+        with EventStorage(checkpoint) as storage:
+            restore_history(storage, state)
+            log(storage, checkpoint, 60, MetricsFile(str(path), checkpoint))
+        assert path.read_text() == whole.read_text()
