@@ -60,7 +60,9 @@ def pointwise(
     if not _multiplies(x):
         return F.conv2d(x, weight, bias, stride)
     pixels = x[:, :, :: stride[0], :: stride[1]].permute(0, 2, 3, 1)
-    return F.linear(pixels, weight.flatten(1), bias).permute(0, 3, 1, 2)
+    # By this way back the gradient gets the strides of channels-last memory, which the weight has.
+    kernel = weight.permute(0, 2, 3, 1).flatten(1)
+    return F.linear(pixels, kernel, bias).permute(0, 3, 1, 2)
 
 
 def replace_convolutions(module: nn.Module) -> None:

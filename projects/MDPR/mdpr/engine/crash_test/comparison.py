@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from mdpr.checkpoint.reading import read_checkpoint
+from mdpr.engine.reporting.scalar_reader import MEASURED_SCALARS
 
 __all__ = ["MEASURED", "compare_runs", "differences"]
 
 # Logged values that a clock or the machine gave, not the run.
-MEASURED = ("time", "data_time", "eta_seconds")
+MEASURED = ("time", "eta_seconds", *MEASURED_SCALARS)
 
 
 def compare_runs(one: Path, other: Path) -> list[str]:
@@ -25,7 +26,7 @@ def compare_runs(one: Path, other: Path) -> list[str]:
 
     Returns:
         One line for each difference in the last checkpoint (weights, optimizer, schedules, random
-        generators, ...), in ``metrics.json`` and in ``results.json``; times are left out.
+        generators, ...), in ``metrics.json`` and in ``results.json``; times, speeds and memory are left out.
     """
     missing = [
         f"{name}: not in {folder.name}"

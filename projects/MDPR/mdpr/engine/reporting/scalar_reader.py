@@ -7,7 +7,16 @@ from mdpr.engine.reporting.clock import RunClock
 from mdpr.engine.reporting.loss_groups import loss_groups
 from mdpr.engine.reporting.memory import memory_now
 
-__all__ = ["ScalarReader"]
+__all__ = ["MEASURED_SCALARS", "ScalarReader"]
+
+MEASURED_SCALARS = (
+    "data_time",
+    "data_wait_share",
+    "images_per_second",
+    "memory/resident_gb",
+    "memory/gpu_gb",
+)
+"""What a clock or the machine gave, not the run: no two runs have the same."""
 
 
 class ScalarReader(HookBase):
