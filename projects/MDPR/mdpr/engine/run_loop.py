@@ -216,7 +216,9 @@ class ResumableTrainer(DefaultTrainer):
         within = beside["iteration"] - self.start_epoch * then["steps per epoch"]
         self.start_iter += within * self.iters_per_epoch // then["steps per epoch"]
         self._on_disk = (self.start_epoch, self.start_iter)
-        changed = [f"{key} {then[key]} -> {now[key]}" for key in now if then.get(key) != now[key]]
+        changed = [
+            f"{key} {then.get(key)} -> {now[key]}" for key in now if then.get(key) != now[key]
+        ]
         if changed:
             logger.warning("The run goes on, but not exactly: %s", ", ".join(changed))
 

@@ -22,8 +22,8 @@ class SynthPersons(ImageDataset):
     """People drawn by this project, so that everything runs without any download.
 
     Dataset statistics:
-        - identities: 304 (train) + 72 (test), 6 cameras.
-        - images: 1824 (train) + 216 (query) + 984 (gallery, of which 120 are distractors).
+        - identities: 72 (train) + 72 (test), 6 cameras.
+        - images: 864 (train) + 216 (query) + 984 (gallery, of which 120 are distractors).
         - the folder also holds 60 junk images of the gallery, which are left out.
 
     Args:

@@ -71,10 +71,10 @@ class SynthPersonsSpec:
     """
 
     seed: int = 0
-    train_identities: int = 304
+    train_identities: int = 72
     test_identities: int = 72
     cameras: int = 6
-    train_images_per_camera: int = 1
+    train_images_per_camera: int = 2
     gallery_images_per_camera: int = 2
     query_cameras: int = 3
     distractors: int = 120
@@ -84,19 +84,19 @@ class SynthPersonsSpec:
     stretch: float = 1.2
     supersampling: int = 2
     group_size: int = 2
-    look_alike_fraction: float = 0.12
+    look_alike_fraction: float = 0.08
     swapped_fraction: float = 0.4
     cast_strength: float = 0.12
     gamma_range: tuple[float, float] = (0.85, 1.2)
     contrast_range: tuple[float, float] = (0.85, 1.1)
-    light_jitter: float = 0.04
+    light_jitter: float = 0.06
     yaw_jitter: float = 22.0
     turn_around: float = 0.3
-    scale_range: tuple[float, float] = (0.84, 0.94)
-    shift: float = 0.04
-    blur_range: tuple[float, float] = (0.0, 0.6)
+    scale_range: tuple[float, float] = (0.74, 0.94)
+    shift: float = 0.06
+    blur_range: tuple[float, float] = (0.0, 0.9)
     noise_range: tuple[float, float] = (1.0, 4.0)
-    occlusion_probability: float = 0.2
+    occlusion_probability: float = 0.3
     jpeg_quality_range: tuple[int, int] = (82, 95)
 
     def __post_init__(self) -> None:

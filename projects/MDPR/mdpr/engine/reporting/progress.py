@@ -60,6 +60,8 @@ class ProgressReporter(HookBase):
             )
             self._bar = tqdm(
                 total=self.trainer.iters_per_epoch,
+                # A resumed run may enter an epoch in its middle.
+                initial=self.trainer.iter - self.trainer.epoch * self.trainer.iters_per_epoch,
                 desc=f"epoch {self.trainer.epoch + 1}/{self.trainer.max_epoch}",
                 # Its own speed and time left would be said twice.
                 bar_format="{desc} {percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt}{postfix}",
