@@ -93,6 +93,7 @@ def single(folder):
 
 def test_gradients_are_those_of_the_mean_of_the_halves_losses(folder, single):
     model, data = single
+    model.double()
     with EventStorage():
         losses = [sum(model(ranks.batch_of(data, RANKS, rank)).values()) for rank in range(RANKS)]
     model.zero_grad()
