@@ -75,6 +75,18 @@ def test_module_is_the_convolution_it_replaces(options, dtype):
     torch.testing.assert_close(ours(x), theirs(x), rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("columns", [1, 2])
+def test_results_one_pixel_wide_are_right_in_bfloat16(columns):
+    ours = nn.Sequential(nn.Conv2d(256, 64, 3, stride=2, padding=1))
+    replace_convolutions(ours)
+    x = torch.randn(4, 256, 8, columns)
+    with torch.no_grad():
+        expected = ours(x)
+        torch.testing.assert_close(
+            ours.bfloat16()(x.bfloat16()).float(), expected, rtol=0.05, atol=0.05
+        )
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -36,6 +36,9 @@ def add_mdpr_config(cfg: CfgNode) -> None:
     node.DISTILLATION_SCALE = 1.0
     node.DIVERSITY_SCALE = 1.0
     node.AREA_SCALE = 0.001
+    # Training keeps a few activations of stages 3 and 4 of each branch and computes the others again in
+    # the backward pass: less memory, more time, the same gradients.
+    node.RECOMPUTE_ACTIVATIONS = False
     cfg.MODEL.MDPR = node
 
     # Number format of SOLVER.AMP: "fp16" (GPUs, with gradient scaling) or "bf16" (GPUs and CPUs).
@@ -57,6 +60,9 @@ def _evaluation_node() -> CfgNode:
     # "market1501" (also that of DukeMTMC, MSMT17 and CUHK03NP), or "cuhk03": the classic one of CUHK03,
     # galleries with one random image per person.
     node.PROTOCOL = "market1501"
+    # Evaluate the deployed form of the network, with folded norms and merged convolutions: "fp32" or
+    # "bf16"; "" evaluates it as it was trained.
+    node.DEPLOY = ""
     # Write the features and labels of every test set to OUTPUT_DIR/<DataSet>_features.npz, the file that
     # scripts/evaluate_features.py reads.
     node.SAVE_FEATURES = False

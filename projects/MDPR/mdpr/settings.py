@@ -36,6 +36,7 @@ class MDPRSettings:
     distillation_scale: float
     diversity_scale: float
     area_scale: float
+    recompute_activations: bool
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> "MDPRSettings":

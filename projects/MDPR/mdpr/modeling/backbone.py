@@ -5,13 +5,17 @@ from collections import OrderedDict
 
 from torch import nn
 
+from mdpr.modeling.lean_blocks import LeanStem, make_lean
+
 __all__ = ["copy_stages", "shared_stem"]
 
 
 def shared_stem(resnet: nn.Module) -> nn.Sequential:
     """Stem, stage 1 and stage 2: (B, 3, H, W) to X2 (B, C2, H/8, W/8)."""
     names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2")
-    return nn.Sequential(OrderedDict((name, resnet.get_submodule(name)) for name in names))
+    stem = LeanStem(OrderedDict((name, resnet.get_submodule(name)) for name in names))
+    make_lean(stem)
+    return stem
 
 
 def copy_stages(resnet: nn.Module) -> tuple[nn.Module, nn.Module]:

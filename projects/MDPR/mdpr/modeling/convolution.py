@@ -75,7 +75,8 @@ def replace_convolutions(module: nn.Module) -> None:
 
 def _multiplies(x: Tensor) -> bool:
     """Whether products may take the place of convolutions: exported graphs keep their convolutions."""
-    return x.device.type == "cpu" and not (torch.jit.is_tracing() or torch.compiler.is_exporting())
+    exporting = getattr(torch.compiler, "is_exporting", bool)()  # since PyTorch 2.7
+    return x.device.type == "cpu" and not (exporting or torch.jit.is_tracing())
 
 
 def _as_convolution(original: nn.Conv2d) -> Convolution:

@@ -40,6 +40,9 @@ class Gathers:
         channels, columns = min(weight.shape[:2]), x.shape[3]
         half = x.dtype in (torch.bfloat16, torch.float16)
         everything = channels >= 1024 or (channels >= 512 and columns < 8)
+        # PyTorch 2.15's bfloat16 kernels leave a strided convolution's result unwritten where it is one
+        # pixel wide.
+        everything = everything or columns <= 2
         few = channels >= 512 or (channels >= 256 and columns <= 8)
         return cls(everything, everything or (half and few))
 
@@ -59,7 +62,9 @@ def convolve_gathered(
     Returns:
         (N, O, h, w), in channels-last memory.
     """
-    return _GatheredConvolution.apply(x, weight, stride, padding, gathers)
+    if torch.is_grad_enabled():
+        return _GatheredConvolution.apply(x, weight, stride, padding, gathers)
+    return _convolved(x, weight, stride, padding, gathers)
 
 
 class _GatheredConvolution(torch.autograd.Function):
@@ -69,13 +74,7 @@ class _GatheredConvolution(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.stride, ctx.padding, ctx.gathers = stride, padding, gathers
-        if not gathers.everything:
-            return F.conv2d(x, weight, stride=stride, padding=padding)
-        kernel = _flat(weight).t()
-        pieces = [w.flatten(0, 2) @ kernel for _, w in _windows(x, weight, stride, padding)]
-        result = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
-        height, width = _output_size(x, weight, stride, padding)
-        return result.view(x.shape[0], height, width, -1).permute(0, 3, 1, 2)
+        return _convolved(x, weight, stride, padding, gathers)
 
     @staticmethod
     @once_differentiable
@@ -92,18 +91,31 @@ class _GatheredConvolution(torch.autograd.Function):
         return of_x, of_weight, None, None, None
 
 
+def _convolved(x: Tensor, weight: Tensor, stride: int, padding: int, gathers: Gathers) -> Tensor:
+    if not gathers.everything:
+        return F.conv2d(x, weight, stride=stride, padding=padding)
+    kernel = weight.permute(0, 2, 3, 1).flatten(1).t()  # a view of channels-last memory
+    pieces = [windows @ kernel for windows in _windows(x, weight, stride, padding)]
+    result = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+    height, width = _output_size(x, weight, stride, padding)
+    return result.view(x.shape[0], height, width, -1).permute(0, 3, 1, 2)
+
+
 def _weight_gradient(
     x: Tensor, weight: Tensor, gradient: Tensor, stride: int, padding: int
 ) -> Tensor:
-    total: Any = None
-    gradient = gradient.permute(0, 2, 3, 1)
-    for images, windows in _windows(x, weight, stride, padding):
-        # Transposed in memory first: the product reads it faster, in bfloat16 above all.
-        outputs = gradient[images].flatten(0, 2).t().contiguous()
-        part = outputs @ windows.flatten(0, 2)
-        total = part if total is None else total.to(_wide(part.dtype)).add_(part)
-    kernel = weight.permute(0, 2, 3, 1)
-    return total.to(weight.dtype).view(kernel.shape).permute(0, 3, 1, 2)
+    """A product for each place in the kernel: all windows at once would be k * k times x."""
+    (outputs, channels, size, _), (height, width) = weight.shape, gradient.shape[2:]
+    # Transposed in memory first: the product reads it faster, in bfloat16 above all.
+    gradient = gradient.permute(0, 2, 3, 1).flatten(0, 2).t().contiguous()
+    pixels = _padded(x, padding)
+    result = x.new_empty(outputs, size, size, channels)
+    for i in range(size):
+        for j in range(size):
+            below, right = i + stride * height, j + stride * width
+            seen = pixels[:, i:below:stride, j:right:stride].flatten(0, 2)
+            torch.mm(gradient, seen, out=result[:, i, j])
+    return result.permute(0, 3, 1, 2)
 
 
 def _input_gradient(
@@ -126,36 +138,29 @@ def _input_gradient(
     return inner.to(x.dtype).contiguous().permute(0, 3, 1, 2)
 
 
-def _windows(
-    x: Tensor, weight: Tensor, stride: int, padding: int
-) -> Iterator[tuple[slice, Tensor]]:
-    """Some images at a time, and what each output pixel of them sees: (n, h, w, k * k * C)."""
+def _windows(x: Tensor, weight: Tensor, stride: int, padding: int) -> Iterator[Tensor]:
+    """What each output pixel sees, for some images at a time: (n * h * w, k * k * C)."""
     size, channels = weight.shape[2], x.shape[1]
     height, width = _output_size(x, weight, stride, padding)
-    pixels = F.pad(x.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding)).contiguous()
+    pixels = _padded(x, padding)
     image, row, column, channel = pixels.stride()
-    for chosen in _image_groups(len(x), height * width * size * size * channels * x.itemsize):
-        part = pixels[chosen]
+    step = max(1, GATHERED_BYTES // (height * width * size * size * channels * x.itemsize))
+    for start in range(0, len(x), step):
+        part = pixels[start : start + step]
         windows = part.as_strided(
             (len(part), height, width, size, size, channels),
             (image, stride * row, stride * column, row, column, channel),
         )
-        yield chosen, windows.reshape(len(part), height, width, -1)
+        yield windows.reshape(len(part) * height * width, -1)
 
 
 def _output_size(x: Tensor, weight: Tensor, stride: int, padding: int) -> list[int]:
     return [(pixels + 2 * padding - weight.shape[2]) // stride + 1 for pixels in x.shape[2:]]
 
 
-def _image_groups(images: int, bytes_an_image: int) -> Iterator[slice]:
-    step = max(1, GATHERED_BYTES // bytes_an_image)
-    for start in range(0, images, step):
-        yield slice(start, min(start + step, images))
-
-
-def _flat(weight: Tensor) -> Tensor:
-    """(O, k * k * C), a view of channels-last memory."""
-    return weight.permute(0, 2, 3, 1).flatten(1)
+def _padded(x: Tensor, padding: int) -> Tensor:
+    """(N, H + 2 * padding, W + 2 * padding, C)."""
+    return F.pad(x.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding)).contiguous()
 
 
 def _wide(dtype: torch.dtype) -> torch.dtype:

@@ -4,7 +4,7 @@ B batch, E embedding width, P parts, K identities. Names of embeddings and of lo
 the authors' logs, so that runs can be compared line by line.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from fastreid.config import CfgNode, configurable
@@ -24,9 +24,9 @@ from mdpr.modeling.preprocessing import images_of, normalize_pixels
 from mdpr.modeling.structures import Attention, SoftFeatures
 from mdpr.settings import MDPRSettings
 
-__all__ = ["MDPR"]
+__all__ = ["MDPR", "POOLED_EMBEDDINGS"]
 
-POOLED_EMBEDDINGS = ("attn_bap4", "attn_bap3")  # trained by classification only, not tested
+POOLED_EMBEDDINGS: Final = ("attn_bap4", "attn_bap3")  # trained by classification only, not tested
 
 
 @META_ARCH_REGISTRY.register()
@@ -81,7 +81,9 @@ class MDPR(nn.Module):
         self.settings = settings
         for name, values in (("pixel_mean", pixel_mean), ("pixel_std", pixel_std)):
             self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
-        self.to(memory_format=torch.channels_last)
+        # In which images and weights lie; channels-last is what fast kernels read, on CPUs and GPUs.
+        self.memory_format = torch.channels_last
+        self.to(memory_format=self.memory_format)
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> dict[str, Any]:
@@ -103,6 +105,7 @@ class MDPR(nn.Module):
                 embedding_dim=width,
                 num_parts=settings.num_parts,
                 norm=norm,
+                recompute=settings.recompute_activations,
             )
         if settings.soft_branch:
             soft = SoftContentBranch(
@@ -112,6 +115,7 @@ class MDPR(nn.Module):
                 num_attentions=settings.num_attentions,
                 guided=settings.guided_attention,
                 norm=norm,
+                recompute=settings.recompute_activations,
             )
         return {
             "backbone": shared_stem(resnet),
@@ -141,12 +145,25 @@ class MDPR(nn.Module):
         """
         images = self._normalized(images_of(batched_inputs))
         if not self.training:
-            maps, _ = self._feature_maps(images)
-            return torch.cat([self.heads[name](x) for name, x in maps.items()], dim=1)
+            return self.embed(images)
         return self._losses(images, self._targets_of(batched_inputs, images.shape[0]))
 
+    def embed(self, images: Tensor) -> Tensor:
+        """Test features in eval mode.
+
+        Args:
+            images: (B, 3, H, W), pixels normalised.
+
+        Returns:
+            (B, D), un-normalised.
+        """
+        maps, _ = self._feature_maps(images)
+        return torch.cat([self.heads[name](x) for name, x in maps.items()], dim=1)
+
     def _normalized(self, images: Tensor) -> Tensor:
-        return normalize_pixels(images, self.pixel_mean, self.pixel_std, torch.channels_last)
+        return normalize_pixels(
+            images, self.pixel_mean, self.pixel_std, memory_format=self.memory_format
+        )
 
     def _targets_of(self, batched_inputs: dict[str, Any] | Tensor, batch_size: int) -> Tensor:
         if isinstance(batched_inputs, Tensor) or "targets" not in batched_inputs:

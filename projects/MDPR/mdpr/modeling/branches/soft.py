@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from mdpr.modeling.attention import BilinearAttentionPooling, GuidedAttention
 from mdpr.modeling.layers import EmbeddingBlock, initialize
+from mdpr.modeling.recomputation import run, run_recomputed
 from mdpr.modeling.structures import Attention, SoftFeatures
 
 
@@ -20,6 +21,7 @@ class SoftContentBranch(nn.Module):
         num_attentions: int,
         guided: bool,
         norm: str,
+        recompute: bool = False,
     ) -> None:
         """
         Args:
@@ -30,8 +32,11 @@ class SoftContentBranch(nn.Module):
             num_attentions: M.
             guided: whether attention at stage 4 guides attention at stage 3.
             norm: a norm of fast-reid's ``get_norm``.
+            recompute: whether training computes both stages' activations again instead of keeping
+                them; see `run_recomputed`.
         """
         super().__init__()
+        self.run_stage = run_recomputed if recompute else run
         channels3 = channels4 // 2
         self.layer3 = layer3
         self.layer4 = layer4
@@ -59,8 +64,7 @@ class SoftContentBranch(nn.Module):
         Returns:
             The embedding maps, with attention in training mode only: testing does not use it.
         """
-        stage3 = self.layer3(shared)
-        stage4 = self.layer4(stage3)
+        stage4, stage3 = self.stages(shared)
         refined3 = self.refinement3(stage3)
         map4, map3 = self.embedding4(stage4), self.embedding3(refined3)
         if not self.training:
@@ -73,3 +77,8 @@ class SoftContentBranch(nn.Module):
             Attention(attention4, self.pooling4(stage4, attention4)),
             Attention(attention3, self.pooling3(refined3, attention3)),
         )
+
+    def stages(self, shared: Tensor) -> tuple[Tensor, Tensor]:
+        """S4 (B, C4, h, w) and S3 (B, C3, h3, w3), from X2."""
+        stage3 = self.run_stage(self.layer3, shared)
+        return self.run_stage(self.layer4, stage3), stage3
