@@ -1,3 +1,6 @@
+from pathlib import Path
+
+import pytest
 from mdpr.engine.output_dir import set_aside_previous_run
 
 
@@ -27,6 +30,31 @@ def test_two_runs_in_one_second_do_not_meet(tmp_path):
         targets.add(set_aside_previous_run(tmp_path))
     assert len(targets) == 3
     assert all((target / "model_final.pth").exists() for target in targets)
+
+
+def test_a_checkpoint_that_nothing_names_is_kept(tmp_path):
+    fill(tmp_path, "model_0000.pth", "log.txt", "weights.pth")
+    target = set_aside_previous_run(tmp_path)
+    assert (target / "model_0000.pth").read_text() == "model_0000.pth"
+    assert not list(tmp_path.glob("*.*"))
+
+
+def test_interrupted_while_setting_aside(tmp_path, monkeypatch):
+    names = {"log.txt", "metrics.json", "model_final.pth", "last_checkpoint"}
+    fill(tmp_path, *names)
+    rename, renamed = Path.rename, []
+
+    def fail_at_the_third(path, target):
+        if len(renamed) == 2:
+            raise OSError
+        renamed.append(path)
+        return rename(path, target)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError):
+        patch.setattr(Path, "rename", fail_at_the_third)
+        set_aside_previous_run(tmp_path)
+    set_aside_previous_run(tmp_path)
+    assert {path.name for path in tmp_path.glob("previous/*/*")} == names
 
 
 def test_nothing_to_keep(tmp_path):

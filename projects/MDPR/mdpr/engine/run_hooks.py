@@ -14,6 +14,7 @@ from fastreid.engine.hooks import (
 from fastreid.utils import comm
 
 from mdpr.engine.evaluation_hook import EvaluationHook
+from mdpr.engine.memory_return import MemoryReturn
 from mdpr.engine.metrics_history import MetricsWriter
 from mdpr.engine.reporting import LoaderWatch, ProgressReporter, ScalarReader
 from mdpr.engine.schedule import EpochSchedule, StepSchedule
@@ -25,7 +26,8 @@ def run_hooks(trainer: Any) -> list[HookBase]:
     """fast-reid's hooks, with this project's schedule, reports, checkpoints and early stopping.
 
     Reports come behind the schedule, to tell this step's learning rate. What changes the run's state
-    after an epoch comes behind evaluation (see `EvaluationHook`); checkpoints come last.
+    after an epoch comes behind evaluation (see `EvaluationHook`); checkpoints
+    come last, and give back the memory they took.
 
     Args:
         trainer: an `mdpr.engine.trainer.Trainer`.
@@ -45,7 +47,7 @@ def run_hooks(trainer: Any) -> list[HookBase]:
     ]
     if comm.is_main_process():
         hooks.append(MetricsWriter(trainer.settings.log_period))
-    return [*hooks, trainer.checkpoint_hook]
+    return [*hooks, trainer.checkpoint_hook, MemoryReturn()]
 
 
 def _reports(trainer: Any) -> list[HookBase]:

@@ -100,7 +100,8 @@ class ResumableTrainer(DefaultTrainer):
             restore_history(self.storage, self._resumed.get("history", {}))
             try:
                 self.before_train()
-                self._restore_random_state()
+                self.restore_process(self._resumed)
+                self._resumed = {}
                 self._run_epochs()
             except MDPRError:
                 raise  # says all there is to say
@@ -169,6 +170,15 @@ class ResumableTrainer(DefaultTrainer):
         if self._on_disk != (self.epoch, self.iter):
             self.save_checkpoint(step_name(self.iter), steps=self.iter)
 
+    def restore_process(self, resumed: dict[str, Any]) -> None:
+        """Put this process where it was, after everything that all processes share.
+
+        Args:
+            resumed: what the checkpoint holds beside states; empty in a new run.
+        """
+        if "random" in resumed:
+            restore_random_state(resumed["random"], self.cfg.SEED, self.start_iter)
+
     def any_process(self, flag: bool) -> bool:
         """Whether any process says so. Every process must call it."""
         return any(comm.all_gather(flag))
@@ -221,11 +231,6 @@ class ResumableTrainer(DefaultTrainer):
         ]
         if changed:
             logger.warning("The run goes on, but not exactly: %s", ", ".join(changed))
-
-    def _restore_random_state(self) -> None:
-        if "random" in self._resumed:
-            restore_random_state(self._resumed["random"], self.cfg.SEED, self.start_iter)
-        self._resumed = {}
 
     def _shape(self) -> dict[str, Any]:
         """What has to be the same for a resumed run to be the same run."""

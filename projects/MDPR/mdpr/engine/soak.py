@@ -12,15 +12,11 @@ from pathlib import Path
 from fastreid.engine.hooks import HookBase
 from fastreid.utils import comm
 
-__all__ = ["MemoryRecorder", "StallWatch", "growth", "read_memory", "resident_bytes"]
+from mdpr.engine.reporting.memory import memory_now
+
+__all__ = ["MemoryRecorder", "StallWatch", "growth", "read_memory"]
 
 PREFIX = "memory.rank"
-
-
-def resident_bytes() -> int:
-    """Resident memory of this process (Linux)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 class MemoryRecorder(HookBase):
@@ -40,7 +36,7 @@ class MemoryRecorder(HookBase):
     def after_epoch(self) -> None:
         """Add a line."""
         with self._path.open("a") as file:
-            line = {"epoch": self.trainer.epoch + 1, "resident": resident_bytes()}
+            line = {"epoch": self.trainer.epoch + 1, "resident": memory_now().resident}
             file.write(json.dumps(line) + "\n")
 
 

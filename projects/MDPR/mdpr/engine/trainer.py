@@ -67,26 +67,7 @@ class Trainer(ResumableTrainer):
         self._trainer = build_step(cfg, model, data_loader, optimizer, parameters)
 
         self.cfg = cfg
-        # Everything that is counted in iterations counts steps of the optimizer.
-        self.images_per_step = cfg.SOLVER.IMS_PER_BATCH * self.settings.accumulate
-        self.iters_per_epoch = len(train_set) // self.images_per_step
-        if self.iters_per_epoch == 0:
-            raise ConfigError(
-                f"SOLVER.ACCUMULATE is {self.settings.accumulate} at SOLVER.IMS_PER_BATCH "
-                f"{cfg.SOLVER.IMS_PER_BATCH}: expected a step of no more than the {len(train_set)} "
-                "training images"
-            )
-        self.max_epoch = cfg.SOLVER.MAX_EPOCH
-        self.max_iter = self.max_epoch * self.iters_per_epoch
-        self.warmup_iters = cfg.SOLVER.WARMUP_ITERS
-        self.delay_epochs = cfg.SOLVER.DELAY_EPOCHS
-        if self.warmup_iters >= self.max_iter:
-            logger.warning(
-                "SOLVER.WARMUP_ITERS is %d and training has %d steps: the learning rate never "
-                "reaches SOLVER.BASE_LR",
-                self.warmup_iters,
-                self.max_iter,
-            )
+        self._set_length(len(train_set))
         self.scheduler = self.build_lr_scheduler(cfg, optimizer, self.iters_per_epoch)
         self.evaluations = Evaluations()
         self.clock = RunClock()
@@ -109,6 +90,28 @@ class Trainer(ResumableTrainer):
             **self.checkpointables(),
         )
         self.register_hooks(self.build_hooks())
+
+    def _set_length(self, images: int) -> None:
+        """Everything that is counted in iterations counts steps of the optimizer."""
+        solver = self.cfg.SOLVER
+        self.images_per_step = solver.IMS_PER_BATCH * self.settings.accumulate
+        self.iters_per_epoch = images // self.images_per_step
+        if self.iters_per_epoch == 0:
+            raise ConfigError(
+                f"SOLVER.ACCUMULATE is {self.settings.accumulate} at SOLVER.IMS_PER_BATCH "
+                f"{solver.IMS_PER_BATCH}: expected a step of no more than the {images} training images"
+            )
+        self.max_epoch = solver.MAX_EPOCH
+        self.max_iter = self.max_epoch * self.iters_per_epoch
+        self.warmup_iters = solver.WARMUP_ITERS
+        self.delay_epochs = solver.DELAY_EPOCHS
+        if self.warmup_iters >= self.max_iter:
+            logger.warning(
+                "SOLVER.WARMUP_ITERS is %d and training has %d steps: the learning rate never "
+                "reaches SOLVER.BASE_LR",
+                self.warmup_iters,
+                self.max_iter,
+            )
 
     def train(self) -> OrderedDict[str, Any]:
         """Train to the last epoch, or until early stopping ends it; see `ResumableTrainer.train`."""
@@ -144,12 +147,22 @@ class Trainer(ResumableTrainer):
             **self.scheduler,
             "loader": self.data_loader,
             "best": self.checkpoint_hook,
-            "unread_scalars": self.step.scalars,
             "nonfinite": self.step.guard,
             "evaluations": self.evaluations,
         }
         optional = {"scaler": self.grad_scaler, AVERAGED: self.step.averaged}
         return parts | {name: part for name, part in optional.items() if part is not None}
+
+    def save_checkpoint(self, name: str, **beside: Any) -> None:
+        """See `ResumableTrainer.save_checkpoint`; what the log has yet to tell goes with it."""
+        super().save_checkpoint(name, unread_scalars=self.step.scalars.gather_states(), **beside)
+
+    def restore_process(self, resumed: dict[str, Any]) -> None:
+        """See `ResumableTrainer.restore_process`."""
+        super().restore_process(resumed)
+        unread = resumed.get("unread_scalars", [])
+        if len(unread) == comm.get_world_size():
+            self.step.scalars.load_state_dict(unread[comm.get_rank()])
 
     @property
     def step(self) -> TrainingStep:
