@@ -13,6 +13,7 @@ from fastreid.utils.logger import setup_logger
 
 from mdpr.config import add_mdpr_config
 from mdpr.engine.checkpointing import check_checkpoint_config
+from mdpr.engine.evaluated_form import check_deploy_config
 from mdpr.engine.mixed_precision import cpu_computes_in_bfloat16
 from mdpr.engine.output_dir import set_aside_previous_run
 from mdpr.engine.training_settings import TrainingSettings
@@ -56,6 +57,7 @@ def make_config(config_file: str, options: list[str]) -> tuple[CfgNode, list[str
     TrainingSettings.from_config(cfg)
     EvaluationSettings.from_config(cfg)
     check_checkpoint_config(cfg)
+    check_deploy_config(cfg)
     notes = _fit_to_machine(cfg)
     if cfg.MODEL.META_ARCHITECTURE == "MDPR":
         MDPRSettings.from_config(cfg)

@@ -23,6 +23,7 @@ from mdpr.data.train_loader import TrainLoader
 from mdpr.engine.checkpointing import CheckpointHook
 from mdpr.engine.data_parallel import bare, distribute, share_buffers
 from mdpr.engine.early_stopping import EarlyStopping
+from mdpr.engine.evaluated_form import evaluated_form
 from mdpr.engine.evaluations import Evaluations
 from mdpr.engine.metrics_history import MetricsFile, TensorBoard
 from mdpr.engine.reporting import RunClock, RunSummary
@@ -281,6 +282,7 @@ class Trainer(ResumableTrainer):
         """
         model = bare(model)
         share_buffers(model)
+        model = evaluated_form(cfg, model)
         results: OrderedDict[str, Any] = OrderedDict()
         reported: dict[str, dict[str, float]] = {}
         tests = [(name, *cls.build_evaluator(cfg, name)) for name in cfg.DATASETS.TESTS]

@@ -1,0 +1,47 @@
+"""In which form a network is evaluated: as it was trained, or deployed."""
+
+import torch
+from fastreid.config import CfgNode
+from torch import nn
+
+from mdpr.errors import ConfigError
+from mdpr.inference import deploy
+from mdpr.modeling.meta_arch import MDPR
+
+__all__ = ["check_deploy_config", "evaluated_form"]
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def check_deploy_config(cfg: CfgNode) -> None:
+    """Check ``TEST.MDPR.DEPLOY``.
+
+    Args:
+        cfg: the full config.
+
+    Raises:
+        ConfigError: a value that is not known, or any for an architecture other than MDPR.
+    """
+    form = cfg.TEST.MDPR.DEPLOY
+    if form not in ("", *_DTYPES):
+        raise ConfigError(
+            f"TEST.MDPR.DEPLOY is {form!r}: expected one of {', '.join(_DTYPES)}, or '' for the network "
+            "as it was trained"
+        )
+    architecture = cfg.MODEL.META_ARCHITECTURE
+    if form and architecture != "MDPR":
+        raise ConfigError(
+            f"TEST.MDPR.DEPLOY is {form!r}, and MODEL.META_ARCHITECTURE {architecture}: only MDPR has a "
+            "deployed form"
+        )
+
+
+def evaluated_form(cfg: CfgNode, model: nn.Module) -> nn.Module:
+    """The network itself, or the deployed form that ``TEST.MDPR.DEPLOY`` asks for.
+
+    Args:
+        cfg: the full config.
+        model: not changed.
+    """
+    form = cfg.TEST.MDPR.DEPLOY
+    return deploy(model, dtype=_DTYPES[form]) if form and isinstance(model, MDPR) else model

@@ -1,0 +1,51 @@
+"""Layers that only a deployed network has."""
+
+import torch
+from fastreid.layers import IBN
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["DeployedHead", "HalfInstanceNorm"]
+
+
+class HalfInstanceNorm(nn.Module):
+    """The instance norm of an IBN layer, whose batch norm was folded into the convolution before."""
+
+    def __init__(self, norm: IBN) -> None:
+        """
+        Args:
+            norm: the layer; its instance norm is taken over.
+        """
+        super().__init__()
+        self.channels, self.eps = norm.half, norm.IN.eps
+        self.weight, self.bias = norm.IN.weight, norm.IN.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise the first channels of each image of ``x`` (B, C, h, w) in place."""
+        # A group norm of one channel a group is an instance norm, and reads channels-last memory.
+        half = x[:, : self.channels].contiguous(memory_format=torch.channels_last)
+        x[:, : self.channels] = F.group_norm(half, self.channels, self.weight, self.bias, self.eps)
+        return x
+
+
+class DeployedHead(nn.Module):
+    """Pooling and BNNeck, which in eval mode is a multiplication and an addition."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, pool: nn.Module, scale: Tensor, shift: Tensor) -> None:
+        """
+        Args:
+            pool: (B, C, h, w) of any floating-point type to (B, C, 1, 1).
+            scale: (C,).
+            shift: (C,).
+        """
+        super().__init__()
+        self.pool = pool
+        self.register_buffer("scale", scale.float())
+        self.register_buffer("shift", shift.float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) to (B, C), float32."""
+        return torch.addcmul(self.shift, self.pool(x).flatten(1).float(), self.scale)
