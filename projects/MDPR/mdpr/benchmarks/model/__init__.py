@@ -1,0 +1,1 @@
+"""What the network costs: time and memory of its forms, for ``scripts/benchmark_model.py``."""
