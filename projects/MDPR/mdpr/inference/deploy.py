@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mdpr.inference.compilation import compiled_or_not
 from mdpr.inference.transformation import shorten, shorten_head
+from mdpr.inference.winograd import take_winograd
 from mdpr.modeling.meta_arch import MDPR, POOLED_EMBEDDINGS
 from mdpr.modeling.preprocessing import images_of, normalize_pixels
 
@@ -101,7 +102,8 @@ def deploy(
 
     Batch norms are folded into convolutions, the two convolutions of each fusion block and of each
     attention block become one, and all that only training needs is left out. In float32, features equal
-    those of ``model`` to rounding.
+    those of ``model`` to rounding; on a CPU, wide 3x3 convolutions are then made with fewer multiplications
+    (`WinogradConvolution`), from kernels that take 16 / 9 of the memory.
 
     Args:
         model: not changed, and none of its memory is shared.
@@ -124,6 +126,8 @@ def deploy(
         if part is not None:
             shorten(part)
             part.to(dtype)
+            if dtype == torch.float32 and model.pixel_mean.device.type == "cpu":
+                take_winograd(part)
     network.heads = nn.ModuleDict(
         {name: shorten_head(head) for name, head in network.heads.items()}
     )

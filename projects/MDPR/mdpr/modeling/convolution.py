@@ -59,7 +59,8 @@ def pointwise(
     """
     if not _multiplies(x):
         return F.conv2d(x, weight, bias, stride)
-    pixels = x[:, :, :: stride[0], :: stride[1]].permute(0, 2, 3, 1)
+    # Contiguous, or a product of its own would be made for each row, each with a copy of the weights.
+    pixels = x[:, :, :: stride[0], :: stride[1]].permute(0, 2, 3, 1).contiguous()
     # By this way back the gradient gets the strides of channels-last memory, which the weight has.
     kernel = weight.permute(0, 2, 3, 1).flatten(1)
     return F.linear(pixels, kernel, bias).permute(0, 3, 1, 2)

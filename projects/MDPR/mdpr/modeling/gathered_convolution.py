@@ -43,8 +43,9 @@ class Gathers:
         # PyTorch 2.15's bfloat16 kernels leave a strided convolution's result unwritten where it is one
         # pixel wide.
         everything = everything or columns <= 2
-        few = channels >= 512 or (channels >= 256 and columns <= 8)
-        return cls(everything, everything or (half and few))
+        wide = channels >= 512 and (half or columns <= 8)
+        small = half and channels >= 256 and columns <= 8
+        return cls(everything, everything or wide or small)
 
 
 def convolve_gathered(
