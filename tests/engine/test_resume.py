@@ -3,8 +3,6 @@
 import logging
 import os
 import signal
-import subprocess
-import sys
 import time
 from types import SimpleNamespace
 
@@ -22,7 +20,8 @@ from mdpr.engine.crash_test.miniature import (
     miniature_options,
 )
 from mdpr.engine.trainer import Trainer
-from support.configs import CONFIGS, ONE_BRANCH, ROOT
+from support.configs import CONFIGS, ONE_BRANCH
+from support.processes import start_train_net
 from train_net import main
 
 EPOCHS = 3
@@ -245,17 +244,8 @@ class TestBest:
 def test_signal_to_all_processes_of_a_run(root, tmp_path):
     """As Ctrl-C and schedulers send it: loader processes get it too."""
     output = tmp_path / "run"
-    command = [sys.executable, str(ROOT / "projects/MDPR/train_net.py")]
     more = ("DATALOADER.NUM_WORKERS", 1, "SOLVER.CHECKPOINT_EVERY_ITERATIONS", 1)
-    process = subprocess.Popen(
-        [*command, *arguments(output, *more, epochs=50)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "projects/MDPR")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    process = start_train_net(*arguments(output, *more, epochs=50))
     try:
         until = time.monotonic() + 120
         while not (output / "last_checkpoint").exists() and time.monotonic() < until:

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -14,7 +12,7 @@ from mdpr.engine.crash_test.miniature import (
     draw_miniature,
     miniature_options,
 )
-from support.processes import PACKAGE, train_net
+from support.processes import start_train_net, train_net
 
 EPOCHS = 2
 OPTIONS = (
@@ -36,15 +34,7 @@ def environment(tmp_path_factory):
 
 
 def kill_after_the_first_checkpoint(output, environment):
-    process = subprocess.Popen(
-        [sys.executable, PACKAGE / "train_net.py", *map(str, OPTIONS), "OUTPUT_DIR", output],
-        env={**os.environ, "PYTHONPATH": str(PACKAGE), **environment},
-        cwd=PACKAGE.parents[1],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    process = start_train_net(*OPTIONS, "OUTPUT_DIR", output, **environment)
     try:
         until = time.monotonic() + 120
         while not (output / "last_checkpoint").exists() and time.monotonic() < until:

@@ -22,6 +22,19 @@ def python(*arguments, timeout=300, **environment) -> subprocess.CompletedProces
     )
 
 
+def start_train_net(*arguments, **environment) -> subprocess.Popen:
+    """Start ``train_net.py ARGUMENTS`` in a session of its own; what it prints is one pipe, ``stdout``."""
+    return subprocess.Popen(
+        [sys.executable, PACKAGE / "train_net.py", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
 def train_net(*arguments, **environment) -> subprocess.CompletedProcess:
     """Run ``python projects/MDPR/train_net.py ARGUMENTS``."""
     return python(PACKAGE / "train_net.py", *arguments, **environment)
