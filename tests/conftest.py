@@ -1,5 +1,8 @@
 """Imported before any test: `mdpr` mends fast-reid, so it comes before every import of fast-reid."""
 
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mdpr  # noqa: F401
@@ -7,6 +10,17 @@ import pytest
 import torch
 from mdpr.data.synthetic.cache import ensure_set
 from mdpr.data.synthetic.spec import SynthPersonsSpec
+
+NEEDED_GIB = 4
+"""What the tests have on the disk at a time (2.9, measured) and a margin: a checkpoint of the smallest
+network and its optimiser is 0.25 GiB."""
+
+
+def pytest_sessionstart() -> None:
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free / 2**30
+    if free < NEEDED_GIB:
+        pytest.exit(f"{folder} has {free:.1f} GiB free: the tests need {NEEDED_GIB}", 2)
 
 
 @pytest.fixture(autouse=True)
@@ -20,3 +34,18 @@ def synth_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("datasets")
     ensure_set(root, SynthPersonsSpec())
     return root
+
+
+@pytest.fixture(scope="module")
+def make_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Path]]:
+    """Makes folders that a module's tests share; they go with the module, as checkpoints fill
+    a small disk."""
+    folders = []
+
+    def make(name: str) -> Path:
+        folders.append(tmp_path_factory.mktemp(name))
+        return folders[-1]
+
+    yield make
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)

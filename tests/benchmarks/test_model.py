@@ -53,9 +53,9 @@ def test_plan_covers_what_the_page_speaks_of():
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory):
+def quick(make_folder):
     """Files of a quick run with a page."""
-    folder = tmp_path_factory.mktemp("docs")
+    folder = make_folder("docs")
     (folder / "speed.md").write_text(
         "A\n<!-- benchmark: begin -->\nold\n<!-- benchmark: end -->\nB\n"
     )

@@ -41,9 +41,9 @@ def test_implied_overrides_rebuild_the_network(switches):
 
 
 @pytest.fixture(scope="module")
-def official(tmp_path_factory):
+def official(make_folder):
     """A file as the authors' release writes it."""
-    path = tmp_path_factory.mktemp("weights") / "official.pth"
+    path = make_folder("weights") / "official.pth"
     weights = reference.state_dict(reference.run("official_r18")["state_dict_shapes"])
     torch.save({"model": weights, "epoch": 59, "iteration": 7}, path)
     return path

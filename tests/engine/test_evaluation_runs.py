@@ -22,8 +22,8 @@ SWITCHES = (
 
 
 @pytest.fixture(scope="module")
-def datasets(tmp_path_factory):
-    root = tmp_path_factory.mktemp("datasets")
+def datasets(make_folder):
+    root = make_folder("datasets")
     make_duke(root)
     make_market(root)
     return root
@@ -85,9 +85,9 @@ def test_a_missing_set_is_named_before_any_is_evaluated(datasets, options, tmp_p
 
 
 @pytest.fixture(scope="module")
-def killed(datasets, tmp_path_factory):
+def killed(datasets, make_folder):
     """Folders of evaluations killed in the middle of writing a file, see the worker."""
-    folder = tmp_path_factory.mktemp("killed")
+    folder = make_folder("killed")
     result = python(ROOT / "tests/engine/killed_evaluation.py", folder, **environment(datasets))
     assert result.returncode == 0, result.stdout + result.stderr
     return folder

@@ -24,16 +24,16 @@ SMALL = (
 
 
 @pytest.fixture(scope="module")
-def datasets(tmp_path_factory):
-    root = tmp_path_factory.mktemp("datasets")
+def datasets(make_folder):
+    root = make_folder("datasets")
     make_duke(root, ODD)
     return root
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, datasets):
+def run(make_folder, datasets):
     """Two epochs with an evaluation after each, on two "machines" of one process."""
-    folder = tmp_path_factory.mktemp("run")
+    folder = make_folder("run")
     store, url = listen(None)
     del store  # the port is free again
 

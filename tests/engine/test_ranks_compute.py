@@ -40,9 +40,9 @@ def norm_case(shape, sizes, dtype):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(make_folder):
     """What two processes found, and what they were given."""
-    folder = tmp_path_factory.mktemp("ranks")
+    folder = make_folder("ranks")
     torch.manual_seed(0)
     for name, case in NORMS.items():
         torch.save(norm_case(*case), folder / f"norm_{name}.pt")

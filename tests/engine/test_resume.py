@@ -36,8 +36,8 @@ def one_thread():
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("resume")
+def root(make_folder):
+    folder = make_folder("resume")
     draw_miniature(folder)
     return folder
 

@@ -27,8 +27,8 @@ OPTIONS = (
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    root = tmp_path_factory.mktemp("datasets")
+def environment(make_folder):
+    root = make_folder("datasets")
     draw_miniature(root)
     return {"FASTREID_DATASETS": str(root), "OMP_NUM_THREADS": "1"}
 

@@ -32,16 +32,16 @@ SMALL = (
 
 
 @pytest.fixture(scope="module")
-def datasets(tmp_path_factory):
-    root = tmp_path_factory.mktemp("datasets")
+def datasets(make_folder):
+    root = make_folder("datasets")
     make_duke(root)
     return root
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, datasets):
+def run(make_folder, datasets):
     """Two epochs on a Duke-shaped miniature."""
-    folder = tmp_path_factory.mktemp("run")
+    folder = make_folder("run")
     options = (*DUKE, *SMALL, "SOLVER.MAX_EPOCH", "2", "OUTPUT_DIR", folder)
     result = train_net(*options, FASTREID_DATASETS=str(datasets))
     assert result.returncode == 0, result.stdout + result.stderr

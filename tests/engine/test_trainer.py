@@ -25,8 +25,8 @@ STOPPING = ("SOLVER.EARLY_STOPPING.PATIENCE", 1, "SOLVER.EARLY_STOPPING.MIN_DELT
 
 
 @pytest.fixture(scope="module")
-def datasets(tmp_path_factory):
-    root = tmp_path_factory.mktemp("datasets")
+def datasets(make_folder):
+    root = make_folder("datasets")
     make_duke(root)
     return root
 

@@ -11,8 +11,8 @@ from torch import multiprocessing
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("processes")
+def folder(make_folder):
+    folder = make_folder("processes")
     multiprocessing.spawn(work, (free_port(), str(folder)), PROCESSES)
     return folder
 
