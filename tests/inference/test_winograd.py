@@ -9,11 +9,16 @@ from support.configs import tiny_config
 from torch import nn
 
 
-@pytest.mark.parametrize("tile_bytes", [1, 2**30], ids=["image by image", "at once"])
+@pytest.mark.parametrize(
+    "limits",  # bytes in the cache, tiles that must fit there, bytes otherwise
+    [(1, 1, 1), (2000, 1, 1), (2000, 10**6, 2**30), (2**30, 1, 1)],
+    ids=["image by image", "as many as fit", "at once", "all fit"],
+)
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("size", [(6, 4), (5, 4), (6, 3), (1, 1)], ids=str)
-def test_result_is_the_convolutions(size, bias, tile_bytes, monkeypatch):
-    monkeypatch.setattr(winograd, "TILE_BYTES", tile_bytes)
+def test_result_is_the_convolutions(size, bias, limits, monkeypatch):
+    for name, limit in zip(("CACHED_BYTES", "LEAST_TILES", "TILE_BYTES"), limits, strict=True):
+        monkeypatch.setattr(winograd, name, limit)
     convolution = nn.Conv2d(5, 7, 3, padding=1, bias=bias).double()
     for memory_format in (torch.contiguous_format, torch.channels_last):
         x = torch.randn(3, 5, *size).double().contiguous(memory_format=memory_format)

@@ -3,7 +3,6 @@
 import torch
 from fastreid.layers import IBN
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["DeployedHead", "HalfInstanceNorm"]
 
@@ -22,9 +21,14 @@ class HalfInstanceNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise the first channels of each image of ``x`` (B, C, h, w) in place."""
-        # A group norm of one channel a group is an instance norm, and reads channels-last memory.
-        half = x[:, : self.channels].contiguous(memory_format=torch.channels_last)
-        x[:, : self.channels] = F.group_norm(half, self.channels, self.weight, self.bias, self.eps)
+        # By sums over pixels, as channels-last memory wants it: a group norm of one channel a group, which
+        # is the same, takes ten times as long for 128 channels in bfloat16.
+        half = x[:, : self.channels].permute(0, 2, 3, 1)
+        pixels = half.flatten(1, 2).to(torch.promote_types(x.dtype, torch.float32))
+        share = pixels.new_full((1, 1, pixels.shape[1]), 1 / pixels.shape[1])
+        centred = pixels - share @ pixels
+        scale = (share @ centred.square() + self.eps).rsqrt() * self.weight
+        half.copy_(torch.addcmul(self.bias.to(pixels.dtype), centred, scale).view(half.shape))
         return x
 
 

@@ -20,7 +20,7 @@ def shared_stem(resnet: nn.Module) -> nn.Sequential:
 
 def copy_stages(resnet: nn.Module) -> tuple[nn.Module, nn.Module]:
     """Stages 3 and 4 for one branch: a copy with its own weights, which start as the network's."""
-    return (
-        copy.deepcopy(resnet.get_submodule("layer3")),
-        copy.deepcopy(resnet.get_submodule("layer4")),
-    )
+    layer3, layer4 = (copy.deepcopy(resnet.get_submodule(name)) for name in ("layer3", "layer4"))
+    make_lean(layer3)
+    make_lean(layer4)
+    return layer3, layer4

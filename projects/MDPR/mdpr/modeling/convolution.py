@@ -3,7 +3,8 @@
 A convolution of a map of 16 x 8 or 6 x 3 pixels has too few pixels a row for the CPU's convolution
 kernels, above all for the gradient of its weights; one large matrix product over all pixels of the batch
 has not. In channels-last memory a 1x1 convolution is such a product as it stands; for a larger kernel see
-`mdpr.modeling.gathered_convolution`. On other devices, and elsewhere, this is ``torch.nn.Conv2d``.
+`mdpr.modeling.gathered_convolution` and, with fewer multiplications, `mdpr.modeling.winograd_convolution`.
+On other devices, and elsewhere, this is ``torch.nn.Conv2d``.
 """
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mdpr.modeling.gathered_convolution import Gathers, convolve_gathered
+from mdpr.modeling.winograd_convolution import convolve_winograd, winograd_pays
 
 __all__ = ["Convolution", "pointwise", "replace_convolutions"]
 
@@ -28,10 +30,15 @@ class Convolution(nn.Conv2d):
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
             x, weight = x.to(dtype), weight.to(dtype)
+        if self.stride == self.padding == (1, 1) and winograd_pays(x, weight):
+            return self._with_bias(convolve_winograd(x, weight))
         gathers = Gathers.for_shapes(x, weight)
         if not (gathers.everything or gathers.weight_gradient):
             return super().forward(x)
         result = convolve_gathered(x, weight, self.stride[0], int(self.padding[0]), gathers)
+        return self._with_bias(result)
+
+    def _with_bias(self, result: Tensor) -> Tensor:
         return result if self.bias is None else result + self.bias.to(result.dtype)[:, None, None]
 
     def _is_simple(self) -> bool:

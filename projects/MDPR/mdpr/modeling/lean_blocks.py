@@ -1,8 +1,7 @@
 """Residual blocks that keep less for the backward pass.
 
 Between two convolutions, a block keeps the first one's result for the norm and the norm's for the second
-convolution, though the latter is cheap to make from the former. The maps of the shared stages are the
-largest of the network: there it is made again.
+convolution, though the latter is cheap to make from the former: here it is made again.
 """
 
 import torch
