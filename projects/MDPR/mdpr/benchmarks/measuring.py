@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from mdpr.processor_cores import usable_cores
 
 __all__ = ["Bench", "Measurement", "describe_machine"]
 
@@ -93,13 +94,12 @@ class Bench:
 
 def describe_machine() -> dict[str, str]:
     """Name what decides how fast things are: processor, cores, memory, system and libraries."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     versions = ", ".join(
         f"{name} {version(name)}" for name in ("torch", "numpy", "scipy", "fastreid")
     )
     return {
         "processor": _first_line_with("/proc/cpuinfo", "model name") or platform.processor(),
-        "cores": f"{cores}, {torch.get_num_threads()} used",
+        "cores": f"{usable_cores()}, {torch.get_num_threads()} used",
         "memory": _total_memory(),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "libraries": versions,

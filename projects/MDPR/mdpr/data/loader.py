@@ -1,7 +1,6 @@
 """Loaders for training and testing, from fast-reid's data sets, samplers' rules and transforms."""
 
 import logging
-import os
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from mdpr.data.reid_dataset import ReIDDataset
 from mdpr.data.sampling import build_batches
 from mdpr.data.train_loader import TrainLoader, outlive_one_signal
 from mdpr.data.training_set import TrainingSet
+from mdpr.processor_cores import usable_cores
 
 __all__ = ["build_test_loader", "build_train_loader"]
 
@@ -93,7 +93,7 @@ def _loader(
         comm.get_local_rank(),
         dataset=dataset,
         batch_sampler=batches,
-        num_workers=min(cfg.DATALOADER.NUM_WORKERS, len(os.sched_getaffinity(0))),
+        num_workers=min(cfg.DATALOADER.NUM_WORKERS, usable_cores(comm.get_local_size())),
         collate_fn=fast_batch_collator,
         pin_memory=True,
         # Of its own, so that starting to load draws nothing from the generator that the model uses.

@@ -1,14 +1,22 @@
-"""Memory that an epoch's end took for a while."""
+"""When freed memory stays, and when it goes back to the system."""
 
 from fastreid.engine.hooks import HookBase
 
-from mdpr.host_memory import return_free_memory
+from mdpr.host_memory import keep_freed_memory, return_free_memory
 
 __all__ = ["MemoryReturn"]
 
 
 class MemoryReturn(HookBase):
-    """Gives back what evaluation and checkpoints took, before the next epoch starts."""
+    """On a CPU, steps use the memory again that steps before freed.
+
+    What evaluation and checkpoints took for a while goes back before the next epoch starts.
+    """
+
+    def before_train(self) -> None:
+        """To be called before the first step."""
+        if self.trainer.cfg.MODEL.DEVICE == "cpu":
+            keep_freed_memory()
 
     def after_epoch(self) -> None:
         """To be called after all other hooks."""

@@ -11,6 +11,7 @@ import torch.distributed as dist
 from fastreid.utils import comm
 
 from mdpr.errors import ConfigError
+from mdpr.processor_cores import usable_cores
 
 __all__ = ["Seat", "join", "leave", "listen"]
 
@@ -164,5 +165,4 @@ def _share_cores(processes: int) -> None:
     """Give each of the processes of this machine its part of the cores."""
     if "OMP_NUM_THREADS" in os.environ:  # the user has decided
         return
-    cores = len(os.sched_getaffinity(0))
-    torch.set_num_threads(max(1, cores // processes))
+    torch.set_num_threads(usable_cores(processes))

@@ -1,6 +1,5 @@
 """The hooks of a run, in an order from which it can be resumed."""
 
-import os
 from typing import Any
 
 from fastreid.config import CfgNode
@@ -18,6 +17,7 @@ from mdpr.engine.memory_return import MemoryReturn
 from mdpr.engine.metrics_history import MetricsWriter
 from mdpr.engine.reporting import LoaderWatch, ProgressReporter, ScalarReader
 from mdpr.engine.schedule import EpochSchedule, StepSchedule
+from mdpr.processor_cores import usable_cores
 
 __all__ = ["run_hooks"]
 
@@ -55,7 +55,7 @@ def _reports(trainer: Any) -> list[HookBase]:
     reader = ScalarReader(clock, trainer.settings.log_period, images)
     reports: list[HookBase] = [clock, reader]
     if comm.is_main_process():
-        cores = max(1, len(os.sched_getaffinity(0)) // comm.get_local_size())
+        cores = usable_cores(comm.get_local_size())
         reports += [
             ProgressReporter(clock, reader, images),
             LoaderWatch(clock, trainer.data_loader.num_workers, cores),

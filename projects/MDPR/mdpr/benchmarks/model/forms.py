@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mdpr.benchmarks.model.plain import make_plain
 from mdpr.compat.optimizer import build_optimizer
 from mdpr.engine.setup import make_config
+from mdpr.host_memory import keep_freed_memory
 from mdpr.inference import deploy
 
 __all__ = ["EVAL_FORMS", "PLAIN", "TRAIN_FORMS", "Form", "Network", "eval_form", "train_form"]
@@ -115,6 +116,8 @@ def train_form(name: str, network: Network, base: str) -> Form:
     model: Any = build_model(cfg).train()
     if name == PLAIN:
         make_plain(model)
+    else:
+        keep_freed_memory()  # as training does
     optimizer, _ = build_optimizer(cfg, model)
     batch = {"images": network.images(), "targets": torch.arange(network.batch) // 4}
     half = name.startswith("bf16")

@@ -20,6 +20,7 @@ from mdpr.benchmarks.model.resources import (
     memory_megabytes,
     seconds_per_call,
 )
+from mdpr.host_memory import return_free_memory
 
 __all__ = ["measure"]
 
@@ -42,6 +43,7 @@ def measure(task: dict[str, Any]) -> dict[str, Any]:
         return {
             "flops_per_second": gemm_flops_per_second(getattr(torch, task["dtype"]), task["budget"])
         }
+    return_free_memory()  # of earlier measurements of a trial run in one process
     before = memory_megabytes("VmRSS")
     network = Network(**{**task["network"], "size": tuple(task["network"]["size"])})
     if task["kind"] == "loader":

@@ -1,7 +1,6 @@
 """The command line of the data set check."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from mdpr.data.checking.page import write_page
 from mdpr.data.checking.tables import report_text
 from mdpr.data.registry import load_dataset
 from mdpr.errors import ConfigError, MDPRError
+from mdpr.processor_cores import usable_cores
 
 __all__ = ["main"]
 
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--workers",
         type=_process_count,
-        default=os.cpu_count() or 1,
+        default=usable_cores(),
         help="processes to read with; 0 reads in the main one (default: one per core, %(default)s)",
     )
     parser.add_argument("--report", type=Path, help="HTML file to write the report to")

@@ -2,7 +2,6 @@
 
 import logging
 import multiprocessing
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from mdpr.processor_cores import usable_cores
 
 from .layout import FOLDERS, Entry, plan
 from .photo import Shot, jpeg_quality, take
@@ -87,7 +88,7 @@ def write_set(folder: Path, spec: SynthPersonsSpec, *, workers: int | None = Non
     for name in FOLDERS:
         (folder / name).mkdir()
     chunks = [entries[start : start + _CHUNK] for start in range(0, len(entries), _CHUNK)]
-    workers = min(workers or _usable_cores(), len(chunks))
+    workers = min(workers or usable_cores(), len(chunks))
     # A daemonic process, such as a data loader's worker, may not have children of its own.
     if workers > 1 and not multiprocessing.current_process().daemon:
         try:
@@ -122,9 +123,3 @@ def _write_chunk(folder: Path, spec: SynthPersonsSpec, entries: list[Entry]) -> 
         image = Image.fromarray(take(spec, entry.shot))
         path = folder / entry.folder / entry.name
         image.save(path, quality=jpeg_quality(spec, entry.shot), subsampling=0)
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
