@@ -117,9 +117,7 @@ def _weight_gradient(x: Tensor, gradient: Tensor) -> Tensor:
 def _transformed_kernels(weight: Tensor, *, turned: bool = False) -> Iterator[tuple[int, Tensor]]:
     """The first output channel and (16, o, C), for some output channels at a time."""
     outputs, channels = weight.shape[:2]
-    kernels = weight.permute(2, 3, 0, 1).flatten(
-        0, 1
-    )  # (9, O, C), C without gaps in channels-last memory
+    kernels = weight.permute(2, 3, 0, 1).flatten(0, 1)  # (9, O, C), a view of channels-last memory
     transform, step = _kernel_transform(weight), _kernels_at_a_time(outputs)
     if turned:
         transform = transform.flip(1)
