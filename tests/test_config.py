@@ -11,7 +11,7 @@ from fastreid.modeling.meta_arch import META_ARCH_REGISTRY, build_model
 from mdpr.config import add_mdpr_config
 from mdpr.engine.setup import make_config
 from mdpr.errors import ConfigError
-from mdpr.settings import MDPRSettings, feature_rows
+from mdpr.modeling.settings import MDPRSettings, feature_rows
 from support.configs import CONFIGS, ROOT, config, tiny_config
 
 FILES = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yml"))

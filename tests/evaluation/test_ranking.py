@@ -320,7 +320,7 @@ def test_single_shot_does_not_depend_on_block_size():
 
 @pytest.fixture
 def fastreids_eval_cuhk03(monkeypatch):
-    """fast-reid's own version, not the one that `mdpr.compat` puts in its place."""
+    """fast-reid's own version, not the one that `mdpr.plugs` puts in its place."""
     spec = importlib.util.find_spec("fastreid.evaluation.rank")
     module = importlib.util.module_from_spec(spec)
     with warnings.catch_warnings():

@@ -4,16 +4,19 @@ Importing this package mends fast-reid for the installed Python and PyTorch, and
 meta-architecture, its head and its data sets. It also lets PyTorch use huge pages for large tensors.
 """
 
-from mdpr.compat import install as _install_compat
-from mdpr.host_memory import ask_for_huge_pages as _ask_for_huge_pages
+from mdpr.compat import install as _mend_fastreid
+from mdpr.host import ask_for_huge_pages as _ask_for_huge_pages
 
 _ask_for_huge_pages()
-_install_compat()
+_mend_fastreid()
 
 # fast-reid can be imported only from here on.
 from mdpr.config import add_mdpr_config  # noqa: E402
 from mdpr.data.datasets import SynthPersons  # noqa: E402 - registers them all
 from mdpr.modeling.heads import MDPRHead  # noqa: E402
 from mdpr.modeling.meta_arch import MDPR  # noqa: E402
+from mdpr.plugs import install as _install_plugs  # noqa: E402
+
+_install_plugs()
 
 __all__ = ["MDPR", "MDPRHead", "SynthPersons", "add_mdpr_config"]

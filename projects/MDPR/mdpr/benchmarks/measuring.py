@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from mdpr.processor_cores import usable_cores
+from mdpr.host import usable_cores
 
 __all__ = ["Bench", "Measurement", "describe_machine"]
 

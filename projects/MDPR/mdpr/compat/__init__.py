@@ -20,29 +20,18 @@ def install() -> None:
 
     # These import fast-reid themselves, which works only from here on.
     from mdpr.compat import (  # noqa: PLC0415
-        cuhk03_protocol,
         data_loading,
         image_to_tensor,
-        loss_precision,
         object_gathering,
         optimizer,
-        pixel_normalization,
-        pretrained_backbone,
         rank_compilation,
-        sync_batch_norm,
     )
 
     for patch in (
         optimizer,
-        cuhk03_protocol,
         data_loading,
         image_to_tensor,
         object_gathering,
         rank_compilation,
-        cuhk03_protocol,
-        pixel_normalization,
-        loss_precision,
-        pretrained_backbone,
-        sync_batch_norm,
     ):
         patch.apply()

@@ -19,7 +19,7 @@ from mdpr.data.reid_dataset import ReIDDataset
 from mdpr.data.sampling import build_batches
 from mdpr.data.train_loader import TrainLoader, outlive_one_signal
 from mdpr.data.training_set import TrainingSet
-from mdpr.processor_cores import usable_cores
+from mdpr.host import usable_cores
 
 __all__ = ["build_test_loader", "build_train_loader"]
 

@@ -19,7 +19,7 @@ _BUFFERS_IN_FORWARD = (
 
 
 class _HostDataParallel(DistributedDataParallel):
-    """For CPUs, where torch refuses its own SyncBatchNorm; `mdpr.compat.sync_batch_norm` runs there."""
+    """For CPUs, where torch refuses its own SyncBatchNorm; `mdpr.plugs.sync_batch_norm` runs there."""
 
     def _passing_sync_batchnorm_handle(self, module: nn.Module) -> None:
         """Take synchronised norms as they are."""

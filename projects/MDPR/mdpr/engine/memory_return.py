@@ -2,7 +2,7 @@
 
 from fastreid.engine.hooks import HookBase
 
-from mdpr.host_memory import keep_freed_memory, return_free_memory
+from mdpr.host import keep_freed_memory, return_free_memory
 
 __all__ = ["MemoryReturn"]
 

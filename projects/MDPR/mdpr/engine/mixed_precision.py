@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from fastreid.config import CfgNode
 
-__all__ = ["DTYPES", "Precision", "cpu_computes_in_bfloat16"]
+__all__ = ["DTYPES", "Precision"]
 
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -41,10 +41,3 @@ class Precision:
         if self.dtype != torch.float16:
             return None
         return torch.amp.GradScaler(device.type)
-
-
-def cpu_computes_in_bfloat16() -> bool:
-    """Whether this CPU has instructions for bfloat16; others emulate it, slower than float32."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and bool(
-        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    )

@@ -11,7 +11,7 @@ import torch.distributed as dist
 from fastreid.utils import comm
 
 from mdpr.errors import ConfigError
-from mdpr.processor_cores import usable_cores
+from mdpr.host import usable_cores
 
 __all__ = ["Seat", "join", "leave", "listen"]
 

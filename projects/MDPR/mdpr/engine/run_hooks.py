@@ -17,7 +17,7 @@ from mdpr.engine.memory_return import MemoryReturn
 from mdpr.engine.metrics_history import MetricsWriter
 from mdpr.engine.reporting import LoaderWatch, ProgressReporter, ScalarReader
 from mdpr.engine.schedule import EpochSchedule, StepSchedule
-from mdpr.processor_cores import usable_cores
+from mdpr.host import usable_cores
 
 __all__ = ["run_hooks"]
 

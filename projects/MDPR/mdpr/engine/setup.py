@@ -14,12 +14,12 @@ from fastreid.utils.logger import setup_logger
 from mdpr.config import add_mdpr_config
 from mdpr.engine.checkpointing import check_checkpoint_config
 from mdpr.engine.evaluated_form import check_deploy_config
-from mdpr.engine.mixed_precision import cpu_computes_in_bfloat16
 from mdpr.engine.output_dir import set_aside_previous_run
 from mdpr.engine.training_settings import TrainingSettings
 from mdpr.errors import ConfigError
 from mdpr.evaluation import EvaluationSettings
-from mdpr.settings import MDPRSettings
+from mdpr.host import cpu_computes_in_bfloat16
+from mdpr.modeling.settings import MDPRSettings
 
 __all__ = ["make_config", "start_run", "weights_to_evaluate"]
 

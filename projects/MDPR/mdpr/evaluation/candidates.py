@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mdpr.engine.mixed_precision import cpu_computes_in_bfloat16
 from mdpr.evaluation.grid import GridFeatures
 from mdpr.evaluation.selection import RowGroups
+from mdpr.host import cpu_computes_in_bfloat16
 
 __all__ = ["Candidates", "find_candidates"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mdpr.host_memory import keep_freed_memory
+from mdpr.host import keep_freed_memory
 from mdpr.inference.compilation import compiled_or_not
 from mdpr.inference.transformation import shorten, shorten_head
 from mdpr.inference.winograd import take_winograd
@@ -105,7 +105,7 @@ def deploy(
     attention block become one, and all that only training needs is left out. In float32, features equal
     those of ``model`` to rounding; on a CPU, wide 3x3 convolutions are then made with fewer multiplications
     (`WinogradConvolution`), from kernels that take 16 / 9 of the memory. On a CPU, memory that this process
-    frees is from then on kept for the next call (`mdpr.host_memory.keep_freed_memory`).
+    frees is from then on kept for the next call (`mdpr.host.keep_freed_memory`).
 
     Args:
         model: not changed, and none of its memory is shared.

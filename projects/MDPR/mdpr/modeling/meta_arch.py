@@ -21,8 +21,8 @@ from mdpr.modeling.fusion import FeatureFusion
 from mdpr.modeling.heads import build_head
 from mdpr.modeling.losses import EmbeddingLosses, attention_area_loss, diversity_loss
 from mdpr.modeling.preprocessing import images_of, normalize_pixels
+from mdpr.modeling.settings import MDPRSettings
 from mdpr.modeling.structures import Attention, SoftFeatures
-from mdpr.settings import MDPRSettings
 
 __all__ = ["MDPR", "POOLED_EMBEDDINGS"]
 

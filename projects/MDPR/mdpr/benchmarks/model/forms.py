@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mdpr.benchmarks.model.plain import make_plain
 from mdpr.compat.optimizer import build_optimizer
 from mdpr.engine.setup import make_config
-from mdpr.host_memory import keep_freed_memory
+from mdpr.host import keep_freed_memory
 from mdpr.inference import deploy
 
 __all__ = ["EVAL_FORMS", "PLAIN", "TRAIN_FORMS", "Form", "Network", "eval_form", "train_form"]

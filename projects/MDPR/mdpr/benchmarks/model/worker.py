@@ -20,7 +20,7 @@ from mdpr.benchmarks.model.resources import (
     memory_megabytes,
     seconds_per_call,
 )
-from mdpr.host_memory import return_free_memory
+from mdpr.host import return_free_memory
 
 __all__ = ["measure"]
 

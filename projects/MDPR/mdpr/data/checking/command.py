@@ -13,7 +13,7 @@ from mdpr.data.checking.page import write_page
 from mdpr.data.checking.tables import report_text
 from mdpr.data.registry import load_dataset
 from mdpr.errors import ConfigError, MDPRError
-from mdpr.processor_cores import usable_cores
+from mdpr.host import usable_cores
 
 __all__ = ["main"]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mdpr.processor_cores import usable_cores
+from mdpr.host import usable_cores
 
 from .layout import FOLDERS, Entry, plan
 from .photo import Shot, jpeg_quality, take

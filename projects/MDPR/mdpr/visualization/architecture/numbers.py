@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fastreid.config import CfgNode
 
 from mdpr.errors import ConfigError
-from mdpr.settings import MDPRSettings, feature_rows
+from mdpr.modeling.settings import MDPRSettings, feature_rows
 
 __all__ = ["ArchitectureNumbers"]
 

@@ -5,7 +5,7 @@ import os
 import pytest
 from mdpr.data import loader
 from mdpr.data.loader import build_test_loader
-from mdpr.processor_cores import usable_cores
+from mdpr.host import usable_cores
 from support.configs import tiny_config
 from support.miniatures import make_duke
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from fastreid.layers import get_norm
-from mdpr.compat.sync_batch_norm import SyncBatchNorm, _FastReidSyncBatchNorm
+from mdpr.plugs.sync_batch_norm import SyncBatchNorm, _FastReidSyncBatchNorm
 
 
 @pytest.fixture

@@ -1,12 +1,41 @@
-"""The main memory that tensors lie in: large pages, and what happens to pages that are free again."""
+"""This machine: the cores this process may use, bfloat16, and the main memory that tensors lie in."""
 
 import ctypes
 import os
 from contextlib import suppress
 
-__all__ = ["ask_for_huge_pages", "keep_freed_memory", "return_free_memory"]
+import torch
+
+__all__ = [
+    "ask_for_huge_pages",
+    "cpu_computes_in_bfloat16",
+    "keep_freed_memory",
+    "return_free_memory",
+    "usable_cores",
+]
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
+
+
+def usable_cores(processes: int = 1) -> int:
+    """Cores for each of so many processes, at least one.
+
+    Where the system tells (Linux), cores that this process is kept from, as in a container or by
+    ``taskset``, are not counted.
+
+    Args:
+        processes: that share the cores.
+    """
+    allowed = getattr(os, "sched_getaffinity", None)
+    cores = len(allowed(0)) if allowed else os.cpu_count() or 1
+    return max(1, cores // processes)
+
+
+def cpu_computes_in_bfloat16() -> bool:
+    """Whether this CPU has instructions for bfloat16; others emulate it, slower than float32."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and bool(
+        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    )
 
 
 def ask_for_huge_pages() -> None:

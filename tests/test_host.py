@@ -7,7 +7,7 @@ from support.processes import python
 
 HOLES = """
 from mdpr.engine.reporting.memory import memory_now
-from mdpr.host_memory import return_free_memory
+from mdpr.host import return_free_memory
 
 pieces = [bytearray(b"x" * 60_000) for _ in range(4000)]  # below what malloc maps on its own
 full = memory_now().resident
@@ -20,7 +20,7 @@ print(full - memory_now().resident)
 LARGE = """
 import torch
 from mdpr.engine.reporting.memory import memory_now
-from mdpr.host_memory import keep_freed_memory, return_free_memory
+from mdpr.host import keep_freed_memory, return_free_memory
 
 def megabytes_kept():
     before = memory_now().resident
