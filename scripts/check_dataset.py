@@ -1,8 +1,8 @@
-"""Check a data set: `python scripts/check_dataset.py NAME [--report report.html]`."""
+"""Check a data set: `mdpr check-dataset`, under the name of this script."""
 
 import sys
 
-from mdpr.data.checking.command import main
+from mdpr.cli.check_dataset import main
 
 if __name__ == "__main__":
     sys.exit(main())

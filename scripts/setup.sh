@@ -45,11 +45,10 @@ if [ ! -x "$PYTHON" ] || [ "$(cat "$STAMP" 2>/dev/null)" != "$WANTED" ]; then
         say "making the environment .venv with $("$BASE" --version 2>&1)"
         "$BASE" -m venv .venv
     fi
-    say "installing requirements.txt (some minutes the first time)"
+    say "installing this project and what it needs (some minutes the first time)"
     "$PYTHON" -m pip install --quiet --disable-pip-version-check -r requirements.txt
-    say "installing fast-reid without its pins, and this project"
+    say "installing fast-reid without its pins"
     "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps 'fastreid==1.4.0'
-    "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps --editable .
     printf '%s\n' "$WANTED" > "$STAMP"
     say "done: $PYTHON"
 else

@@ -4,8 +4,8 @@ import re
 import shutil
 
 import pytest
+from mdpr.cli.check_dataset import main
 from mdpr.data.checking.check import check_dataset
-from mdpr.data.checking.command import main
 from mdpr.data.checking.findings import Severity
 from mdpr.data.checking.page import render_page
 from mdpr.data.checking.tables import report_text

@@ -1,4 +1,4 @@
-"""The command line of the data set check."""
+"""Read a whole data set: counts, broken images, bad names, leaks between splits."""
 
 import argparse
 import sys
@@ -7,21 +7,22 @@ from pathlib import Path
 
 from fastreid.config import CfgNode, get_cfg
 
+from mdpr.cli.reporting import run_reporting_errors, say
 from mdpr.config import add_mdpr_config
 from mdpr.data.checking.check import check_dataset
 from mdpr.data.checking.page import write_page
 from mdpr.data.checking.tables import report_text
 from mdpr.data.registry import load_dataset
-from mdpr.errors import ConfigError, MDPRError
+from mdpr.errors import ConfigError
 from mdpr.host import usable_cores
 
 __all__ = ["main"]
 
-USAGE_ERROR = 2
+NOT_CHECKED = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check a data set as the command line asks, and write the result to the output stream.
+    """Check a data set as the command line asks.
 
     Args:
         arguments: the command line without the program's name; None takes that of this process.
@@ -31,23 +32,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         be checked as asked.
     """
     options = _parser().parse_intermixed_args(arguments)
-    try:
-        return _run(options)
-    except (MDPRError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return USAGE_ERROR
+    return run_reporting_errors(lambda: _check(options), code=NOT_CHECKED)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _check(options: argparse.Namespace) -> int:
     if options.report is not None and options.report.is_dir():
         raise ConfigError(f"--report is the folder {options.report}: expected a file to write")
     cfg = _config(options.settings)
     dataset = load_dataset(options.name, cfg, strict=False, root=options.root)
     report = check_dataset(dataset, workers=options.workers, progress=sys.stderr.isatty())
-    sys.stdout.write(f"{report_text(report)}\n")
+    say(report_text(report))
     if options.report is not None:
         write_page(report, dataset, options.report)
-        sys.stdout.write(f"Report: {options.report.absolute()}\n")
+        say(f"Report: {options.report.absolute()}")
     return report.exit_code
 
 
@@ -67,8 +64,9 @@ def _config(settings: Sequence[str]) -> CfgNode:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        prog="mdpr check-dataset",
         description="Read a whole data set: counts, broken images, bad names, leaks between splits. "
-        "Exit code 0: fine; 1: something would make training or the score wrong; 2: not checked."
+        "Exit code 0: fine; 1: something would make training or the score wrong; 2: not checked.",
     )
     parser.add_argument("name", metavar="NAME", help="data set, such as Market1501")
     parser.add_argument(

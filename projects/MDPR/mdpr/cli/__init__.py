@@ -1,0 +1,1 @@
+"""The command ``mdpr``: each module is a subcommand, which parses and makes one library call."""

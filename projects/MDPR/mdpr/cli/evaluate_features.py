@@ -1,0 +1,68 @@
+"""Score saved features: mAP, CMC and mINP of an .npz file, without a network."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mdpr.cli.reporting import say
+from mdpr.evaluation import (
+    RankingOptions,
+    RerankOptions,
+    load_features,
+    score_saved_features,
+)
+from mdpr.evaluation.checks import METRICS
+from mdpr.evaluation.ranking import PROTOCOLS
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Score a file as the command line asks.
+
+    Args:
+        arguments: the command line without the program's name; None takes that of this process.
+
+    Returns:
+        The exit code: 0, or 1 where the file cannot be scored.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        rerank = RerankOptions(options.k1, options.k2, options.weight) if options.rerank else None
+        scores = score_saved_features(
+            load_features(options.file),
+            metric=options.metric,
+            rerank=rerank,
+            options=RankingOptions(protocol=options.protocol),
+        )
+    except (OSError, TypeError, ValueError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    say("\n".join(f"{name:8}{value:7.2f} %" for name, value in scores.items()))
+    if options.json:
+        options.json.write_text(json.dumps(scores, indent=2) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mdpr evaluate-features", description=__doc__)
+    parser.add_argument(
+        "file", type=Path, help="npz with features (N, D), person, camera and is_query (N,)"
+    )
+    parser.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking")
+    defaults = RerankOptions()
+    parser.add_argument("--k1", type=int, default=defaults.k1, help="of re-ranking")
+    parser.add_argument("--k2", type=int, default=defaults.k2, help="of re-ranking")
+    parser.add_argument(
+        "--lambda",
+        type=float,
+        default=defaults.original_weight,
+        dest="weight",
+        help="of re-ranking",
+    )
+    parser.add_argument("--protocol", choices=PROTOCOLS, default=PROTOCOLS[0])
+    parser.add_argument("--metric", choices=METRICS, default=METRICS[0])
+    parser.add_argument("--json", type=Path, help="also write the scores to this file")
+    return parser

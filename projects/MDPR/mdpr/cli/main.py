@@ -1,0 +1,51 @@
+"""``mdpr SUBCOMMAND ...``: find the subcommand's module, and hand the rest of the line to it."""
+
+import argparse
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+
+__all__ = ["SUBCOMMANDS", "main"]
+
+SUBCOMMANDS = {
+    "evaluate-features": "score saved features, without a network",
+    "check-dataset": "read a whole data set and say what would go wrong",
+    "convert": "convert weights of the authors' release, or back to it",
+    "replay": "compute a step that was not finite again, and say where it breaks",
+}
+"""What each does; ``check-dataset`` lives in ``mdpr.cli.check_dataset``, and so on."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand.
+
+    Args:
+        arguments: the command line without the program's name; None takes that of this process.
+
+    Returns:
+        The exit code: that of the subcommand, or 2 where there is no such subcommand.
+    """
+    name, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if name.startswith("-"):
+        _parser().parse_args([name])
+    if name not in SUBCOMMANDS:
+        close = difflib.get_close_matches(name, SUBCOMMANDS, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        sys.stderr.write(
+            f"error: mdpr has no subcommand {name!r}{hint}: expected one of {', '.join(SUBCOMMANDS)}\n"
+        )
+        return 2
+    module = importlib.import_module(f"mdpr.cli.{name.replace('-', '_')}")
+    return module.main(rest)
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, SUBCOMMANDS))
+    lines = [f"  {name:{width}}  {purpose}" for name, purpose in SUBCOMMANDS.items()]
+    return argparse.ArgumentParser(
+        prog="mdpr",
+        usage="mdpr SUBCOMMAND ...  (`mdpr SUBCOMMAND --help` says more)",
+        description="subcommands:\n" + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
