@@ -1,42 +1,19 @@
-"""The model's benchmark runs whole, and what it calls plain is the plain form."""
+"""The model's benchmark runs whole."""
 
-import copy
 import json
 import runpy
 
 import pytest
 import torch
-from fastreid.modeling.meta_arch import build_model
-from fastreid.utils.events import EventStorage
 from mdpr.benchmarks.model.forms import EVAL_FORMS, TRAIN_FORMS, Network
-from mdpr.benchmarks.model.plain import make_plain
 from mdpr.benchmarks.model.plan import Task, plan
 from mdpr.benchmarks.model.resources import gigaflops
 from mdpr.benchmarks.model.run import measure_all
 from mdpr.benchmarks.model.tables import markdown
-from mdpr.modeling.convolution import Convolution
-from support.configs import ROOT, tiny_config
+from mdpr.kernels.convolution import Convolution
+from support.configs import ROOT
 
 SCRIPT = ROOT / "scripts/benchmark_model.py"
-
-
-def test_plain_form_is_the_same_network():
-    model = build_model(tiny_config("MODEL.MDPR.NUM_ATTENTIONS", 3)).double().train()
-    plain = make_plain(copy.deepcopy(model))
-    batch = {"images": 255 * torch.rand(4, 3, 64, 32), "targets": torch.arange(4) // 2}
-    with EventStorage():
-        losses, expected = model(batch), plain(batch)
-    for name, value in expected.items():
-        torch.testing.assert_close(losses[name], value)
-    sum(losses.values()).backward()
-    sum(expected.values()).backward()
-    for (name, ours), theirs in zip(model.named_parameters(), plain.parameters(), strict=True):
-        if theirs.grad is not None:
-            torch.testing.assert_close(ours.grad, theirs.grad, msg=name)
-    ours = {f"mdpr.modeling.{name}" for name in ("lean_blocks", "convolution", "pooling")}
-    assert not ours & {type(part).__module__ for part in plain.modules()}
-    assert all(p.is_contiguous() for p in plain.parameters())
-    assert any(isinstance(part, Convolution) for part in model.modules())
 
 
 def test_operations_are_counted_as_twice_multiply_add():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mdpr.engine.trainer import Trainer
 from mdpr.inference import deploy, winograd
-from mdpr.inference.winograd import WinogradConvolution, take_winograd
+from mdpr.inference.winograd import WinogradConvolution, use_winograd
 from support.configs import tiny_config
 from torch import nn
 
@@ -49,7 +49,7 @@ def test_only_what_it_is_for_and_pays_is_replaced(monkeypatch):
         nn.Conv2d(8, 8, 1),
         nn.Conv2d(8, 4, 3, **same),
     )
-    take_winograd(layers)
+    use_winograd(layers)
     assert [isinstance(layer, WinogradConvolution) for layer in layers] == [True, *[False] * 7]
 
 

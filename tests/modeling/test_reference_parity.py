@@ -6,6 +6,7 @@ import torch
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils.events import EventStorage
 from mdpr.checkpoint import convert_official_state_dict, to_official_state_dict
+from mdpr.engine.network import build_network
 from support import reference
 from support.configs import config
 
@@ -23,8 +24,13 @@ def run(request):
     return reference.run(request.param)
 
 
+@pytest.fixture(params=[False, True], ids=["as the paper has it", "accelerated"])
+def accelerated(request):
+    return request.param
+
+
 @pytest.fixture
-def model(run):
+def model(run, accelerated):
     options = [
         OPTION_NAMES.get(option, option) if i % 2 == 0 else option
         for i, option in enumerate(run["options"])
@@ -36,7 +42,7 @@ def model(run):
         *("MODEL.HEADS.NUM_CLASSES", run["num_classes"]),
         *("INPUT.SIZE_TRAIN", size, "INPUT.SIZE_TEST", size),
     )
-    model = build_model(cfg)
+    model = build_network(cfg) if accelerated else build_model(cfg)
     weights = convert_official_state_dict(reference.state_dict(run["state_dict_shapes"]))
     model.load_state_dict(weights, strict=True)
     return model

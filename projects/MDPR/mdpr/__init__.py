@@ -13,10 +13,23 @@ _mend_fastreid()
 # fast-reid can be imported only from here on.
 from mdpr.config import add_mdpr_config  # noqa: E402
 from mdpr.data.datasets import SynthPersons  # noqa: E402 - registers them all
+from mdpr.modeling.distillation import DISTILLATION_REGISTRY  # noqa: E402
 from mdpr.modeling.heads import MDPRHead  # noqa: E402
+from mdpr.modeling.losses import (  # noqa: E402
+    AUXILIARY_LOSS_REGISTRY,
+    EMBEDDING_LOSS_REGISTRY,
+)
 from mdpr.modeling.meta_arch import MDPR  # noqa: E402
 from mdpr.plugs import install as _install_plugs  # noqa: E402
 
 _install_plugs()
 
-__all__ = ["MDPR", "MDPRHead", "SynthPersons", "add_mdpr_config"]
+__all__ = [
+    "AUXILIARY_LOSS_REGISTRY",
+    "DISTILLATION_REGISTRY",
+    "EMBEDDING_LOSS_REGISTRY",
+    "MDPR",
+    "MDPRHead",
+    "SynthPersons",
+    "add_mdpr_config",
+]

@@ -32,6 +32,10 @@ def add_mdpr_config(cfg: CfgNode) -> None:
     node.FUSION = True
     # Mutual distillation between the branches; needs both.
     node.DISTILLATION = True
+    # The module that computes it, by its name in mdpr.DISTILLATION_REGISTRY.
+    node.DISTILLATION_NAME = "MutualDistillation"
+    # Further terms of the loss, by their names in mdpr.AUXILIARY_LOSS_REGISTRY; the method has none.
+    node.AUXILIARY_LOSSES = []
     # Weights of the auxiliary terms, >= 0. 0 switches a term off and computes nothing for it.
     node.DISTILLATION_SCALE = 1.0
     node.DIVERSITY_SCALE = 1.0
@@ -40,6 +44,9 @@ def add_mdpr_config(cfg: CfgNode) -> None:
     # the backward pass: less memory, more time, the same gradients.
     node.RECOMPUTE_ACTIVATIONS = False
     cfg.MODEL.MDPR = node
+    # Train and evaluate MDPR by kernels that compute the same numbers in less time (mdpr.kernels). False
+    # leaves the modules as the paper has them.
+    cfg.MODEL.ACCELERATE = True
 
     # Number format of SOLVER.AMP: "fp16" (GPUs, with gradient scaling) or "bf16" (GPUs and CPUs).
     cfg.SOLVER.AMP.DTYPE = "fp16"

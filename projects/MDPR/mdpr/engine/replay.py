@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 from fastreid.config import CfgNode
-from fastreid.modeling.meta_arch import build_model
 from fastreid.utils.events import EventStorage
 from torch import Tensor, nn
 
 from mdpr.checkpoint.reading import read_checkpoint
 from mdpr.engine.mixed_precision import Precision
+from mdpr.engine.network import build_network
 from mdpr.engine.steps.attempt import use_random_state
 from mdpr.errors import CheckpointError
 
@@ -140,7 +140,7 @@ class SavedStep:
         cfg = self.config.clone()
         cfg.MODEL.DEVICE = device
         cfg.MODEL.BACKBONE.PRETRAIN = False  # the weights are in the file
-        model = build_model(cfg)
+        model = build_network(cfg)
         model.load_state_dict(self.content["model"])
         return model.train()
 

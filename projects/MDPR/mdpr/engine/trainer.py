@@ -8,7 +8,6 @@ from typing import Any
 from fastreid.config import CfgNode
 from fastreid.engine.hooks import HookBase
 from fastreid.evaluation import inference_on_dataset
-from fastreid.modeling.meta_arch import build_model
 from fastreid.utils import comm
 from fastreid.utils.events import EventWriter
 from torch import nn
@@ -26,6 +25,7 @@ from mdpr.engine.early_stopping import EarlyStopping
 from mdpr.engine.evaluated_form import evaluated_form
 from mdpr.engine.evaluations import Evaluations
 from mdpr.engine.metrics_history import MetricsFile, TensorBoard
+from mdpr.engine.network import build_network
 from mdpr.engine.reporting import RunClock, RunSummary
 from mdpr.engine.results import METRICS, results_table, write_results
 from mdpr.engine.run_hooks import run_hooks
@@ -219,7 +219,7 @@ class Trainer(ResumableTrainer):
     @classmethod
     def build_model(cls, cfg: CfgNode) -> nn.Module:
         """Build ``MODEL.META_ARCHITECTURE`` and log its size."""
-        model = build_model(cfg)
+        model = build_network(cfg)
         millions = sum(p.numel() for p in model.parameters()) / 1e6
         logger.info("%s: %.1f M parameters", cfg.MODEL.META_ARCHITECTURE, millions)
         return model

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from mdpr.host import keep_freed_memory
 from mdpr.inference.compilation import compiled_or_not
 from mdpr.inference.transformation import shorten, shorten_head
-from mdpr.inference.winograd import take_winograd
+from mdpr.inference.winograd import use_winograd
+from mdpr.kernels import accelerate
 from mdpr.modeling.meta_arch import MDPR, POOLED_EMBEDDINGS
 from mdpr.modeling.preprocessing import images_of, normalize_pixels
 
@@ -85,11 +86,8 @@ class DeployedMDPR(nn.Module):
         return super().train(False)
 
     def _normalized(self, batched_inputs: dict[str, Any] | Tensor) -> Tensor:
-        return normalize_pixels(
-            *(images_of(batched_inputs), self.pixel_mean, self.pixel_std),
-            memory_format=torch.channels_last,
-            dtype=self.dtype,
-        )
+        images = normalize_pixels(images_of(batched_inputs), self.pixel_mean, self.pixel_std)
+        return images.to(self.dtype, memory_format=torch.channels_last)
 
 
 def deploy(
@@ -127,12 +125,13 @@ def deploy(
     if on_cpu:
         keep_freed_memory()
     network = _eval_copy(model, attention).requires_grad_(False)
+    accelerate(network, only=("convolutions", "pooling", "channels_last"))
     for part in (network.backbone, network.hard_branch, network.soft_branch, network.fusion):
         if part is not None:
             shorten(part)
             part.to(dtype)
             if dtype == torch.float32 and on_cpu:
-                take_winograd(part)
+                use_winograd(part)
     network.heads = nn.ModuleDict(
         {name: shorten_head(head) for name, head in network.heads.items()}
     )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mdpr.modeling.convolution import Convolution
+from mdpr.kernels.convolution import ProductConvolution
 
 __all__ = ["affine_of", "composed", "scaled", "summed"]
 
@@ -33,7 +33,7 @@ def affine_of(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
     return scale, bias - mean * scale
 
 
-def scaled(convolution: nn.Conv2d, scale: Tensor, shift: Tensor) -> Convolution:
+def scaled(convolution: nn.Conv2d, scale: Tensor, shift: Tensor) -> ProductConvolution:
     """``scale * convolution(x) + shift`` as one convolution.
 
     Args:
@@ -46,7 +46,7 @@ def scaled(convolution: nn.Conv2d, scale: Tensor, shift: Tensor) -> Convolution:
     return _like(convolution, weight, bias)
 
 
-def composed(pointwise: nn.Conv2d, spatial: nn.Conv2d) -> Convolution:
+def composed(pointwise: nn.Conv2d, spatial: nn.Conv2d) -> ProductConvolution:
     """``spatial(pointwise(x))`` as one convolution.
 
     Exact at the border too: where ``spatial`` sees a padded 0, so does the sum, since ``pointwise`` has
@@ -62,7 +62,7 @@ def composed(pointwise: nn.Conv2d, spatial: nn.Conv2d) -> Convolution:
     return _like(spatial, weight, spatial.bias)
 
 
-def summed(pointwise: nn.Conv2d, spatial: nn.Conv2d) -> Convolution:
+def summed(pointwise: nn.Conv2d, spatial: nn.Conv2d) -> ProductConvolution:
     """``pointwise(x) + spatial(x)`` as one convolution.
 
     Args:
@@ -75,8 +75,8 @@ def summed(pointwise: nn.Conv2d, spatial: nn.Conv2d) -> Convolution:
     return _like(spatial, weight, spatial.bias)
 
 
-def _like(convolution: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> Convolution:
-    result = Convolution(
+def _like(convolution: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> ProductConvolution:
+    result = ProductConvolution(
         weight.shape[1] * convolution.groups,
         weight.shape[0],
         convolution.kernel_size,  # type: ignore[arg-type]

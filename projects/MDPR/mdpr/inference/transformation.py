@@ -10,10 +10,10 @@ from torch import nn
 
 from mdpr.inference.folding import affine_of, composed, scaled, summed
 from mdpr.inference.layers import DeployedHead, HalfInstanceNorm
+from mdpr.kernels.lean_blocks import LeanStem
 from mdpr.modeling.attention import AttentionLogits
 from mdpr.modeling.fusion import FusionBlock
 from mdpr.modeling.layers import EmbeddingBlock
-from mdpr.modeling.lean_blocks import LeanStem
 
 __all__ = ["shorten", "shorten_head"]
 

@@ -1,6 +1,6 @@
 """3x3 convolutions with 4 multiplications where the definition has 9, with kernels transformed beforehand.
 
-See `mdpr.modeling.winograd_tiles` for the algorithm.
+See `mdpr.kernels.winograd_tiles` for the algorithm.
 
 N images, C input and O output channels, th x tw tiles.
 """
@@ -8,9 +8,9 @@ N images, C input and O output channels, th x tw tiles.
 import torch
 from torch import Tensor, nn
 
-from mdpr.modeling.winograd_tiles import KERNEL_TRANSFORM, input_tiles, output_pixels
+from mdpr.kernels.winograd_tiles import KERNEL_TRANSFORM, input_tiles, output_pixels
 
-__all__ = ["WinogradConvolution", "take_winograd"]
+__all__ = ["WinogradConvolution", "use_winograd"]
 
 LEAST_CHANNELS = 256  # from here on faster than the CPU's own kernels, as measured with AVX-512
 # Transformed input at a time: so much that it stays in the cache, unless that is too few tiles for the
@@ -26,7 +26,7 @@ class WinogradConvolution(nn.Module):
     def __init__(self, convolution: nn.Conv2d) -> None:
         """
         Args:
-            convolution: 3x3, stride 1, padding 1, neither groups nor dilation; see `take_winograd`.
+            convolution: 3x3, stride 1, padding 1, neither groups nor dilation; see `use_winograd`.
         """
         super().__init__()
         weight = convolution.weight.detach().double()
@@ -54,7 +54,7 @@ class WinogradConvolution(nn.Module):
         return result[:, :height, :width] if height % 2 or width % 2 else result
 
 
-def take_winograd(module: nn.Module) -> None:
+def use_winograd(module: nn.Module) -> None:
     """Replace the wide 3x3 convolutions within ``module``, in place.
 
     Args:

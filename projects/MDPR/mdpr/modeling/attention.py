@@ -3,17 +3,13 @@
 B batch, C input channels, M foreground maps, E embedding width, h x w the feature map.
 """
 
-from typing import Any
-
 import torch
 from fastreid.layers import get_norm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mdpr.modeling.convolution import Convolution
 from mdpr.modeling.layers import EmbeddingBlock
 from mdpr.modeling.pooling import GeneralizedMeanPooling
-from mdpr.modeling.stacking import normalize_stacked, project_stacked
 
 __all__ = ["AttentionLogits", "BilinearAttentionPooling", "GuidedAttention", "foreground"]
 
@@ -23,8 +19,8 @@ class AttentionLogits(nn.Module):
 
     def __init__(self, in_channels: int, maps: int, norm: str) -> None:
         super().__init__()
-        self.pointwise = Convolution(in_channels, maps, 1, bias=False)
-        self.spatial = Convolution(in_channels, maps, 3, padding=1, bias=False)
+        self.pointwise = nn.Conv2d(in_channels, maps, 1, bias=False)
+        self.spatial = nn.Conv2d(in_channels, maps, 3, padding=1, bias=False)
         self.norm = get_norm(norm, maps)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -49,7 +45,7 @@ class GuidedAttention(nn.Module):
         super().__init__()
         maps = num_attentions + 1
         self.logits4 = AttentionLogits(channels4, maps, norm)
-        self.guidance = Convolution(maps, maps, 1, bias=False) if guided else None
+        self.guidance = nn.Conv2d(maps, maps, 1, bias=False) if guided else None
         self.logits3 = AttentionLogits(channels3 + (maps if guided else 0), maps, norm)
 
     def forward(self, stage4: Tensor, stage3: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,20 +97,15 @@ class BilinearAttentionPooling(nn.Module):
 
     def forward(self, x: Tensor, attention: Tensor) -> Tensor:
         """
-        A 1x1 convolution commutes with multiplying by a spatial map, so all maps' embeddings are one
-        convolution of x, and each map multiplies its E channels instead of a copy of x.
-
         Args:
             x: (B, C, h, w).
             attention: (B, M, h, w).
 
         Returns:
-            (B, M, E), values >= 0, float32 at least.
+            v (B, M, E), values >= 0, float32 at least.
         """
-        blocks: list[Any] = list(self.embeddings)
-        projected = project_stacked([block.projection for block in blocks], x)
-        weighted = projected.unflatten(1, (len(blocks), -1)) * attention.to(
-            projected.dtype
-        ).unsqueeze(2)
-        embedded = normalize_stacked([block.norm for block in blocks], weighted.flatten(1, 2))
-        return self.pool(F.relu(embedded, inplace=True)).view(len(x), len(blocks), -1)
+        pooled = [
+            self.pool(embedding(x * attention[:, m : m + 1].to(x.dtype))).flatten(1)
+            for m, embedding in enumerate(self.embeddings)
+        ]
+        return torch.stack(pooled, dim=1)

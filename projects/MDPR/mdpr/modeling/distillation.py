@@ -1,11 +1,22 @@
 """The two predictors of mutual distillation (paper, section 3.4)."""
 
+from fastreid.utils.registry import Registry
 from torch import Tensor, nn
 
 from mdpr.modeling.layers import feature_norm
 from mdpr.modeling.losses import mutual_distillation_loss
 
+__all__ = ["DISTILLATION_REGISTRY", "MutualDistillation"]
 
+DISTILLATION_REGISTRY = Registry("MDPR_DISTILLATION")
+DISTILLATION_REGISTRY.__doc__ = """
+What ``MODEL.MDPR.DISTILLATION_NAME`` may be. A registered ``nn.Module`` is made of the width E and the
+norm's name, and called with the post-neck features (B, E) of the hard branch's global map and of the
+soft branch's stage 4; it returns a scalar, which is scaled and added to the losses.
+"""
+
+
+@DISTILLATION_REGISTRY.register()
 class MutualDistillation(nn.Module):
     """Each branch learns to predict the other's feature; see `mutual_distillation_loss`."""
 

@@ -6,7 +6,6 @@ import torch
 from fastreid.layers import get_norm
 from torch import Tensor, nn
 
-from mdpr.modeling.convolution import Convolution
 from mdpr.modeling.layers import initialize
 from mdpr.modeling.structures import HardFeatures, SoftFeatures
 
@@ -17,8 +16,8 @@ class FusionBlock(nn.Sequential):
     def __init__(self, channels: int, norm: str) -> None:
         super().__init__(
             OrderedDict(
-                pointwise=Convolution(channels, channels, 1, bias=False),
-                spatial=Convolution(channels, channels, 3, padding=1, bias=False),
+                pointwise=nn.Conv2d(channels, channels, 1, bias=False),
+                spatial=nn.Conv2d(channels, channels, 3, padding=1, bias=False),
                 norm=get_norm(norm, channels),
                 activation=nn.ReLU(inplace=True),
             )

@@ -6,8 +6,6 @@ from fastreid.layers import get_norm
 from fastreid.layers.weight_init import weights_init_kaiming
 from torch import nn
 
-from mdpr.modeling.convolution import Convolution
-
 __all__ = ["EmbeddingBlock", "feature_norm", "initialize"]
 
 
@@ -23,7 +21,7 @@ class EmbeddingBlock(nn.Sequential):
         """
         super().__init__(
             OrderedDict(
-                projection=Convolution(in_channels, out_channels, 1, bias=False),
+                projection=nn.Conv2d(in_channels, out_channels, 1, bias=False),
                 norm=get_norm(norm, out_channels),
                 activation=nn.ReLU(inplace=True),
             )

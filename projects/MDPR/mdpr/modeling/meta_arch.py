@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from mdpr.modeling.backbone import copy_stages, shared_stem
 from mdpr.modeling.branches import HardContentBranch, SoftContentBranch
-from mdpr.modeling.convolution import replace_convolutions
-from mdpr.modeling.distillation import MutualDistillation
+from mdpr.modeling.distillation import DISTILLATION_REGISTRY
 from mdpr.modeling.fusion import FeatureFusion
 from mdpr.modeling.heads import build_head
 from mdpr.modeling.losses import EmbeddingLosses, attention_area_loss, diversity_loss
+from mdpr.modeling.losses.auxiliary import build_auxiliary_losses
 from mdpr.modeling.preprocessing import images_of, normalize_pixels
 from mdpr.modeling.settings import MDPRSettings
 from mdpr.modeling.structures import Attention, SoftFeatures
@@ -50,9 +50,10 @@ class MDPR(nn.Module):
         hard_branch: HardContentBranch | None,
         soft_branch: SoftContentBranch | None,
         fusion: FeatureFusion | None,
-        distillation: MutualDistillation | None,
+        distillation: nn.Module | None,
         heads: nn.ModuleDict,
         embedding_losses: EmbeddingLosses,
+        auxiliary_losses: nn.ModuleDict,
         settings: MDPRSettings,
         pixel_mean: list[float],
         pixel_std: list[float],
@@ -66,6 +67,7 @@ class MDPR(nn.Module):
             distillation: mutual distillation between the branches, or None.
             heads: a head for every embedding, in the order of the test feature.
             embedding_losses: losses of one head's output.
+            auxiliary_losses: further terms by name; see `AUXILIARY_LOSS_REGISTRY`.
             settings: the method's settings.
             pixel_mean: per channel, in 0..255.
             pixel_std: per channel, in 0..255.
@@ -78,12 +80,10 @@ class MDPR(nn.Module):
         self.distillation = distillation
         self.heads = heads
         self.embedding_losses = embedding_losses
+        self.auxiliary_losses = auxiliary_losses
         self.settings = settings
         for name, values in (("pixel_mean", pixel_mean), ("pixel_std", pixel_std)):
             self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
-        # In which images and weights lie; channels-last is what fast kernels read, on CPUs and GPUs.
-        self.memory_format = torch.channels_last
-        self.to(memory_format=self.memory_format)
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> dict[str, Any]:
@@ -94,7 +94,6 @@ class MDPR(nn.Module):
         """
         settings = MDPRSettings.from_config(cfg)
         resnet = build_backbone(cfg)
-        replace_convolutions(resnet)
         width, norm = settings.embedding_dim, cfg.MODEL.BACKBONE.NORM
         channels4 = cfg.MODEL.BACKBONE.FEAT_DIM
         hard = soft = None
@@ -105,7 +104,6 @@ class MDPR(nn.Module):
                 embedding_dim=width,
                 num_parts=settings.num_parts,
                 norm=norm,
-                recompute=settings.recompute_activations,
             )
         if settings.soft_branch:
             soft = SoftContentBranch(
@@ -115,16 +113,16 @@ class MDPR(nn.Module):
                 num_attentions=settings.num_attentions,
                 guided=settings.guided_attention,
                 norm=norm,
-                recompute=settings.recompute_activations,
             )
         return {
             "backbone": shared_stem(resnet),
             "hard_branch": hard,
             "soft_branch": soft,
             "fusion": FeatureFusion(width, norm) if settings.fusion else None,
-            "distillation": MutualDistillation(width, norm) if settings.distills else None,
+            "distillation": _build_distillation(settings, norm),
             "heads": _build_heads(cfg, settings),
             "embedding_losses": EmbeddingLosses(cfg),
+            "auxiliary_losses": build_auxiliary_losses(cfg, settings.auxiliary_losses),
             "settings": settings,
             "pixel_mean": cfg.MODEL.PIXEL_MEAN,
             "pixel_std": cfg.MODEL.PIXEL_STD,
@@ -161,9 +159,7 @@ class MDPR(nn.Module):
         return torch.cat([self.heads[name](x) for name, x in maps.items()], dim=1)
 
     def _normalized(self, images: Tensor) -> Tensor:
-        return normalize_pixels(
-            images, self.pixel_mean, self.pixel_std, memory_format=self.memory_format
-        )
+        return normalize_pixels(images, self.pixel_mean, self.pixel_std)
 
     def _targets_of(self, batched_inputs: dict[str, Any] | Tensor, batch_size: int) -> Tensor:
         if isinstance(batched_inputs, Tensor) or "targets" not in batched_inputs:
@@ -207,6 +203,8 @@ class MDPR(nn.Module):
             losses["loss_mutual_distillation"] = (
                 self.settings.distillation_scale * self.distillation(hard_feature, soft_feature)
             )
+        for name, term in self.auxiliary_losses.items():
+            losses[f"loss_{name}"] = term(outputs, targets)
         # The last map is the one closest to what is tested.
         log_accuracy(output["pred_class_logits"].detach(), targets)
         return losses
@@ -226,6 +224,12 @@ class MDPR(nn.Module):
             area = attention_area_loss(attention.maps)
             losses[f"loss_diversity_loss_reg_{level}"] = settings.area_scale * area
         return losses
+
+
+def _build_distillation(settings: MDPRSettings, norm: str) -> nn.Module | None:
+    if not settings.distills:
+        return None
+    return DISTILLATION_REGISTRY.get(settings.distillation_name)(settings.embedding_dim, norm)
 
 
 def _build_heads(cfg: CfgNode, settings: MDPRSettings) -> nn.ModuleDict:

@@ -10,6 +10,8 @@ from typing import Any
 from fastreid.config import CfgNode
 
 from mdpr.errors import ConfigError
+from mdpr.modeling.distillation import DISTILLATION_REGISTRY
+from mdpr.modeling.losses.auxiliary import AUXILIARY_LOSS_REGISTRY
 from mdpr.modeling.losses.build import EMBEDDING_LOSS_REGISTRY
 
 __all__ = ["MDPRSettings", "feature_rows"]
@@ -33,6 +35,8 @@ class MDPRSettings:
     soft_branch: bool
     fusion: bool
     distillation: bool
+    distillation_name: str
+    auxiliary_losses: list[str]
     distillation_scale: float
     diversity_scale: float
     area_scale: float
@@ -49,6 +53,7 @@ class MDPRSettings:
         settings = cls(**{key.lower(): value for key, value in cfg.MODEL.MDPR.items()})
         settings._check_counts()
         settings._check_branches()
+        settings._check_registered()
         _check_backbone(cfg, settings)
         _check_heads_and_losses(cfg)
         for key in ("SIZE_TRAIN", "SIZE_TEST"):
@@ -83,6 +88,18 @@ class MDPRSettings:
                 raise _error(
                     f"MODEL.MDPR.{key}", True, f"False while MODEL.MDPR.{missing} is False"
                 )
+
+    def _check_registered(self) -> None:
+        for key, names, registry in (
+            ("DISTILLATION_NAME", [self.distillation_name], DISTILLATION_REGISTRY),
+            ("AUXILIARY_LOSSES", self.auxiliary_losses, AUXILIARY_LOSS_REGISTRY),
+        ):
+            for name in names:
+                if name not in registry._obj_map:
+                    known = (
+                        ", ".join(sorted(registry._obj_map)) or "names that your project registers"
+                    )
+                    raise _error(f"MODEL.MDPR.{key}", name, f"one of {known}")
 
     def _check_parts(self, key: str, height: int, last_stride: int) -> None:
         rows = feature_rows(height, last_stride)

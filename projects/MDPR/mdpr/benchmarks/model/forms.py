@@ -11,8 +11,8 @@ from fastreid.modeling.meta_arch import build_model
 from fastreid.utils.events import EventStorage
 from torch import Tensor, nn
 
-from mdpr.benchmarks.model.plain import make_plain
 from mdpr.compat.optimizer import build_optimizer
+from mdpr.engine.network import build_network
 from mdpr.engine.setup import make_config
 from mdpr.host import keep_freed_memory
 from mdpr.inference import deploy
@@ -20,7 +20,7 @@ from mdpr.inference import deploy
 __all__ = ["EVAL_FORMS", "PLAIN", "TRAIN_FORMS", "Form", "Network", "eval_form", "train_form"]
 
 PLAIN = "plain"
-EVAL_FORMS = (PLAIN, "channels-last", "deploy", "deploy bf16", "compiled", "compiled bf16")
+EVAL_FORMS = (PLAIN, "accelerated", "deploy", "deploy bf16", "compiled", "compiled bf16")
 TRAIN_FORMS = (PLAIN, "fp32", "bf16", "fp32 recompute", "bf16 recompute")
 NUM_CLASSES = 702  # training identities of DukeMTMC-reID
 
@@ -83,10 +83,9 @@ def eval_form(name: str, network: Network, base: str) -> Form:
         base: path of the config it is built from.
     """
     images = network.images()
-    model: Any = build_model(network.config(base)).eval()
-    if name == PLAIN:
-        make_plain(model)
-    elif name != "channels-last":
+    build = build_model if name == PLAIN else build_network
+    model: Any = build(network.config(base)).eval()
+    if name not in (PLAIN, "accelerated"):
         dtype = torch.bfloat16 if name.endswith("bf16") else torch.float32
         model = deploy(model, dtype=dtype, compile=name.startswith("compiled"))
 
@@ -113,10 +112,8 @@ def train_form(name: str, network: Network, base: str) -> Form:
     """
     recomputes = ("MODEL.MDPR.RECOMPUTE_ACTIVATIONS", name.endswith("recompute"))
     cfg = network.config(base, *recomputes)
-    model: Any = build_model(cfg).train()
-    if name == PLAIN:
-        make_plain(model)
-    else:
+    model: Any = (build_model if name == PLAIN else build_network)(cfg).train()
+    if name != PLAIN:
         keep_freed_memory()  # as training does
     optimizer, _ = build_optimizer(cfg, model)
     batch = {"images": network.images(), "targets": torch.arange(network.batch) // 4}

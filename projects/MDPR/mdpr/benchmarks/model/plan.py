@@ -47,7 +47,7 @@ def plan(quick: bool) -> Iterator[Task]:
     deep = Network("18x", False, (64, 32), 1) if quick else Network("101x", True, (384, 192), 1)
     for form in LOADER_FORMS:
         yield Task("loader", "loader", form, deep, 0 if quick else 5)
-    for form in ("channels-last", "deploy"):
+    for form in ("accelerated", "deploy"):
         yield Task("first image", "first image", form, deep)
 
 

@@ -3,7 +3,6 @@
 from torch import Tensor, nn
 
 from mdpr.modeling.layers import EmbeddingBlock, initialize
-from mdpr.modeling.recomputation import run, run_recomputed
 from mdpr.modeling.structures import HardFeatures
 
 
@@ -19,7 +18,6 @@ class HardContentBranch(nn.Module):
         embedding_dim: int,
         num_parts: int,
         norm: str,
-        recompute: bool = False,
     ) -> None:
         """
         Args:
@@ -29,11 +27,8 @@ class HardContentBranch(nn.Module):
             embedding_dim: E.
             num_parts: P; the feature map needs enough rows to be cut into P stripes.
             norm: a norm of fast-reid's ``get_norm``.
-            recompute: whether training computes both stages' activations again instead of keeping
-                them; see `run_recomputed`.
         """
         super().__init__()
-        self.run_stage = run_recomputed if recompute else run
         self.layer3 = layer3
         self.layer4 = layer4
         self.global_embedding = EmbeddingBlock(channels4, embedding_dim, norm)
@@ -51,7 +46,7 @@ class HardContentBranch(nn.Module):
         Raises:
             ValueError: the feature map has too few rows for P stripes.
         """
-        stage4 = self.run_stage(self.layer4, self.run_stage(self.layer3, shared))
+        stage4 = self.layer4(self.layer3(shared))
         stripes = stage4.chunk(len(self.part_embeddings), dim=2)
         if len(stripes) < len(self.part_embeddings):
             raise ValueError(

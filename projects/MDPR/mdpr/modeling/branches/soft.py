@@ -4,7 +4,6 @@ from torch import Tensor, nn
 
 from mdpr.modeling.attention import BilinearAttentionPooling, GuidedAttention
 from mdpr.modeling.layers import EmbeddingBlock, initialize
-from mdpr.modeling.recomputation import run, run_recomputed
 from mdpr.modeling.structures import Attention, SoftFeatures
 
 
@@ -21,7 +20,6 @@ class SoftContentBranch(nn.Module):
         num_attentions: int,
         guided: bool,
         norm: str,
-        recompute: bool = False,
     ) -> None:
         """
         Args:
@@ -32,11 +30,8 @@ class SoftContentBranch(nn.Module):
             num_attentions: M.
             guided: whether attention at stage 4 guides attention at stage 3.
             norm: a norm of fast-reid's ``get_norm``.
-            recompute: whether training computes both stages' activations again instead of keeping
-                them; see `run_recomputed`.
         """
         super().__init__()
-        self.run_stage = run_recomputed if recompute else run
         channels3 = channels4 // 2
         self.layer3 = layer3
         self.layer4 = layer4
@@ -80,5 +75,5 @@ class SoftContentBranch(nn.Module):
 
     def stages(self, shared: Tensor) -> tuple[Tensor, Tensor]:
         """S4 (B, C4, h, w) and S3 (B, C3, h3, w3), from X2."""
-        stage3 = self.run_stage(self.layer3, shared)
-        return self.run_stage(self.layer4, stage3), stage3
+        stage3 = self.layer3(shared)
+        return self.layer4(stage3), stage3

@@ -8,9 +8,9 @@ import torch
 from fastreid.modeling.backbones.resnet import BasicBlock, Bottleneck
 from torch import Tensor, nn
 
-from mdpr.modeling.recomputation import recomputed
+from mdpr.kernels.recomputation import recomputed
 
-__all__ = ["LeanStem", "make_lean"]
+__all__ = ["LeanBasicBlock", "LeanBottleneck", "LeanStem"]
 
 
 class LeanBottleneck(Bottleneck):
@@ -50,20 +50,11 @@ class LeanStem(nn.Sequential):
         return self.layer2(self.layer1(x))
 
 
-def make_lean(module: nn.Module) -> None:
-    """Make every residual block within ``module`` keep less; weights and results stay the same."""
-    for part in module.modules():
-        if type(part) is Bottleneck:
-            part.__class__ = LeanBottleneck
-        elif type(part) is BasicBlock:
-            part.__class__ = LeanBasicBlock
-
-
 def _convolve_normed(norm: nn.Module, relu: nn.Module, last: nn.Module, x: Tensor) -> Tensor:
     """``last(relu(norm(x)))`` that keeps ``x`` alone, on CPUs.
 
     Elsewhere launching work twice costs more than these maps are worth.
     """
-    chain = nn.Sequential(norm, relu, last)
-    keeps = x.device.type != "cpu" or not (norm.training and torch.is_grad_enabled())
-    return chain(x) if keeps else recomputed(chain, x)
+    if x.device.type != "cpu" or not (norm.training and torch.is_grad_enabled()):
+        return last(relu(norm(x)))
+    return recomputed(lambda y: last(relu(norm(y))), x, norms=(norm,))

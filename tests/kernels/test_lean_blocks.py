@@ -6,7 +6,8 @@ import pytest
 import torch
 from fastreid.layers import get_norm
 from fastreid.modeling.backbones.resnet import BasicBlock, Bottleneck
-from mdpr.modeling.lean_blocks import LeanBasicBlock, LeanBottleneck, LeanStem, make_lean
+from mdpr.kernels.accelerate import accelerate_parts
+from mdpr.kernels.lean_blocks import LeanBasicBlock, LeanBottleneck, LeanStem
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -43,7 +44,7 @@ def kept_by(module, x):
 def test_results_gradients_and_statistics_are_fastreids(name, training):
     theirs = nn.Sequential(BLOCKS[name]()).train(training)
     ours = copy.deepcopy(theirs)
-    make_lean(ours)
+    accelerate_parts(ours, ["lean_blocks"])
     assert type(ours[0]) in (LeanBasicBlock, LeanBottleneck)
     x = torch.randn(2, 8, 16, 16, requires_grad=True)
     (expected, more), (result, less) = kept_by(theirs, x), kept_by(ours, x)
@@ -63,7 +64,7 @@ def test_results_gradients_and_statistics_are_fastreids(name, training):
 def test_convolutions_run_once():
     calls = []
     block = nn.Sequential(Bottleneck(8, 2, "BN")).train()
-    make_lean(block)
+    accelerate_parts(block, ["lean_blocks"])
     for part in block.modules():
         if isinstance(part, nn.Conv2d):
             part.register_forward_hook(lambda module, *_: calls.append(module))

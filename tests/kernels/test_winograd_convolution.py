@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from mdpr.modeling import winograd_convolution
-from mdpr.modeling.convolution import Convolution
-from mdpr.modeling.winograd_convolution import convolve_winograd, winograd_pays
+from mdpr.kernels import winograd_convolution
+from mdpr.kernels.convolution import Convolution
+from mdpr.kernels.winograd_convolution import convolve_winograd, winograd_pays
 from torch.nn import functional as F
 
 
@@ -47,7 +47,7 @@ def calls(monkeypatch):
         made.append(x.dtype)
         return convolve_winograd(x, weight)
 
-    monkeypatch.setattr("mdpr.modeling.convolution.convolve_winograd", counted)
+    monkeypatch.setattr("mdpr.kernels.convolution.convolve_winograd", counted)
     return made
 
 

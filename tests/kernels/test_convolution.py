@@ -1,10 +1,13 @@
 """Convolutions by matrix products against PyTorch's own, forwards and backwards."""
 
+import copy
+
 import pytest
 import torch
-from mdpr.modeling import gathered_convolution
-from mdpr.modeling.convolution import Convolution, pointwise, replace_convolutions
-from mdpr.modeling.gathered_convolution import Gathers, convolve_gathered
+from mdpr.kernels import gathered_convolution
+from mdpr.kernels.accelerate import accelerate_parts
+from mdpr.kernels.convolution import Convolution, ProductConvolution, pointwise
+from mdpr.kernels.gathered_convolution import Gathers, convolve_gathered
 from torch import nn
 from torch.nn import functional as F
 
@@ -63,12 +66,16 @@ def test_wide_convolutions_of_small_maps_gather():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("options", [{}, {"bias": False}, {"stride": 2}])
-def test_module_is_the_convolution_it_replaces(options, dtype):
+@pytest.mark.parametrize(
+    ("names", "kind"), [(["convolutions"], ProductConvolution), (["winograd"], Convolution)]
+)
+def test_module_is_the_convolution_it_replaces(names, kind, options, dtype):
     theirs = nn.Sequential(nn.Conv2d(512, 512, 3, padding=1, **options)).to(dtype)
-    ours = nn.Sequential(theirs[0])
-    replace_convolutions(ours)
-    assert type(ours[0]) is Convolution
-    assert ours[0].weight is theirs[0].weight
+    ours = copy.deepcopy(theirs)
+    weight = ours[0].weight
+    accelerate_parts(ours, names)
+    assert type(ours[0]) is kind
+    assert ours[0].weight is weight
     assert ours.state_dict().keys() == theirs.state_dict().keys()
     x = torch.randn(2, 512, 6, 3).to(dtype)
     tolerance = 1e-4 if dtype == torch.float32 else 5e-2
@@ -78,7 +85,7 @@ def test_module_is_the_convolution_it_replaces(options, dtype):
 @pytest.mark.parametrize("columns", [1, 2])
 def test_results_one_pixel_wide_are_right_in_bfloat16(columns):
     ours = nn.Sequential(nn.Conv2d(256, 64, 3, stride=2, padding=1))
-    replace_convolutions(ours)
+    accelerate_parts(ours, ["convolutions"])
     x = torch.randn(4, 256, 8, columns)
     with torch.no_grad():
         expected = ours(x)
@@ -101,8 +108,8 @@ def test_results_one_pixel_wide_are_right_in_bfloat16(columns):
 )
 def test_rarities_are_pytorchs(options):
     theirs = nn.Conv2d(512, 512, **{"kernel_size": 3, **options})
-    parent = nn.Sequential(theirs)
-    replace_convolutions(parent)
+    parent = nn.Sequential(copy.deepcopy(theirs))
+    accelerate_parts(parent, ["convolutions", "winograd"])
     x = torch.randn(2, 512, 6, 6)
     assert torch.equal(parent(x), theirs(x))
 

@@ -1,16 +1,35 @@
 """Several blocks of one shape over one input, computed as one."""
 
 from collections.abc import Sequence
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mdpr.modeling.convolution import pointwise
+from mdpr.kernels.convolution import pointwise
+from mdpr.modeling.attention import BilinearAttentionPooling
 
-__all__ = ["normalize_stacked", "project_stacked"]
+__all__ = ["StackedAttentionPooling", "normalize_stacked", "project_stacked"]
+
+
+class StackedAttentionPooling(BilinearAttentionPooling):
+    """`BilinearAttentionPooling` of all maps at once.
+
+    A 1x1 convolution commutes with multiplying by a spatial map, so all maps' embeddings are one
+    convolution of x, and each map multiplies its E channels instead of a copy of x.
+    """
+
+    def forward(self, x: Tensor, attention: Tensor) -> Tensor:
+        """x (B, C, h, w) and A (B, M, h, w) to v (B, M, E), float32 at least."""
+        blocks: list[Any] = list(self.embeddings)
+        projected = project_stacked([block.projection for block in blocks], x)
+        weighted = projected.unflatten(1, (len(blocks), -1)) * attention.to(
+            projected.dtype
+        ).unsqueeze(2)
+        embedded = normalize_stacked([block.norm for block in blocks], weighted.flatten(1, 2))
+        return self.pool(F.relu(embedded, inplace=True)).view(len(x), len(blocks), -1)
 
 
 def project_stacked(projections: Sequence[nn.Conv2d], x: Tensor) -> Tensor:

@@ -3,22 +3,26 @@
 A convolution of a map of 16 x 8 or 6 x 3 pixels has too few pixels a row for the CPU's convolution
 kernels, above all for the gradient of its weights; one large matrix product over all pixels of the batch
 has not. In channels-last memory a 1x1 convolution is such a product as it stands; for a larger kernel see
-`mdpr.modeling.gathered_convolution` and, with fewer multiplications, `mdpr.modeling.winograd_convolution`.
+`mdpr.kernels.gathered_convolution` and, with fewer multiplications, `mdpr.kernels.winograd_convolution`.
 On other devices, and elsewhere, this is ``torch.nn.Conv2d``.
 """
+
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mdpr.modeling.gathered_convolution import Gathers, convolve_gathered
-from mdpr.modeling.winograd_convolution import convolve_winograd, winograd_pays
+from mdpr.kernels.gathered_convolution import Gathers, convolve_gathered
+from mdpr.kernels.winograd_convolution import convolve_winograd, winograd_pays
 
-__all__ = ["Convolution", "pointwise", "replace_convolutions"]
+__all__ = ["Convolution", "ProductConvolution", "pointwise"]
 
 
-class Convolution(nn.Conv2d):
+class ProductConvolution(nn.Conv2d):
     """``torch.nn.Conv2d`` that takes the faster of two ways; weights and results are the same."""
+
+    uses_winograd: ClassVar[bool] = False
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, O, h, w)."""
@@ -30,7 +34,7 @@ class Convolution(nn.Conv2d):
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
             x, weight = x.to(dtype), weight.to(dtype)
-        if self.stride == self.padding == (1, 1) and winograd_pays(x, weight):
+        if self.uses_winograd and self._is_winograds() and winograd_pays(x, weight):
             return self._with_bias(convolve_winograd(x, weight))
         gathers = Gathers.for_shapes(x, weight)
         if not (gathers.everything or gathers.weight_gradient):
@@ -41,6 +45,9 @@ class Convolution(nn.Conv2d):
     def _with_bias(self, result: Tensor) -> Tensor:
         return result if self.bias is None else result + self.bias.to(result.dtype)[:, None, None]
 
+    def _is_winograds(self) -> bool:
+        return self.stride == self.padding == (1, 1)
+
     def _is_simple(self) -> bool:
         """Whether rows and columns are treated alike, without groups and other rarities."""
         if isinstance(self.padding, str):
@@ -48,6 +55,12 @@ class Convolution(nn.Conv2d):
         pairs = (self.kernel_size, self.stride, self.padding)
         plain = self.groups == 1 and self.padding_mode == "zeros" and self.dilation == (1, 1)
         return plain and all(pair[0] == pair[1] for pair in pairs)
+
+
+class Convolution(ProductConvolution):
+    """`ProductConvolution` that has a third way, for wide 3x3 kernels in float32."""
+
+    uses_winograd = True
 
 
 def pointwise(
@@ -73,32 +86,7 @@ def pointwise(
     return F.linear(pixels, kernel, bias).permute(0, 3, 1, 2)
 
 
-def replace_convolutions(module: nn.Module) -> None:
-    """Make every ``nn.Conv2d`` within ``module`` a `Convolution`, with the same parameters."""
-    for parent in list(module.modules()):
-        for name, child in parent.named_children():
-            if type(child) is nn.Conv2d:
-                setattr(parent, name, _as_convolution(child))
-
-
 def _multiplies(x: Tensor) -> bool:
     """Whether products may take the place of convolutions: exported graphs keep their convolutions."""
     exporting = getattr(torch.compiler, "is_exporting", bool)()  # since PyTorch 2.7
     return x.device.type == "cpu" and not (exporting or torch.jit.is_tracing())
-
-
-def _as_convolution(original: nn.Conv2d) -> Convolution:
-    with torch.device("meta"):
-        convolution = Convolution(
-            original.in_channels,
-            original.out_channels,
-            original.kernel_size,  # type: ignore[arg-type]
-            original.stride,  # type: ignore[arg-type]
-            original.padding,  # type: ignore[arg-type]
-            original.dilation,  # type: ignore[arg-type]
-            original.groups,
-            original.bias is not None,
-            original.padding_mode,
-        )
-    convolution.weight, convolution.bias = original.weight, original.bias
-    return convolution.train(original.training)

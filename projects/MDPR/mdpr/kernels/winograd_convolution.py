@@ -1,6 +1,6 @@
 """A wide 3x3 convolution with 4 multiplications where the definition has 9, forwards and backwards.
 
-See `mdpr.modeling.winograd_tiles` for the algorithm. Transformed kernels are 16 / 9 of the weight: they are
+See `mdpr.kernels.winograd_tiles` for the algorithm. Transformed kernels are 16 / 9 of the weight: they are
 made for some output channels at a time, used while they are in the CPU's cache, and made again for the
 backward pass. The input's gradient is the same convolution of the result's gradient, with each kernel turned
 by half a turn.
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from mdpr.modeling.winograd_tiles import (
+from mdpr.kernels.winograd_tiles import (
     KERNEL_TRANSFORM,
     input_tiles,
     output_pixels,

@@ -4,9 +4,9 @@ import pytest
 import torch
 from fastreid.layers import get_norm
 from fastreid.layers.pooling import GeneralizedMeanPoolingP
-from mdpr.modeling.convolution import Convolution
-from mdpr.modeling.pooling import GeneralizedMeanPooling
-from mdpr.modeling.stacking import normalize_stacked, project_stacked
+from mdpr.kernels.convolution import Convolution
+from mdpr.kernels.pooling import OneStepPooling
+from mdpr.kernels.stacking import normalize_stacked, project_stacked
 from torch import nn
 
 
@@ -14,7 +14,7 @@ from torch import nn
 @pytest.mark.parametrize("exponent", [1.0, 3.0, 4.5])
 def test_pooling_is_fastreids(exponent, memory_format):
     ours, theirs = (
-        GeneralizedMeanPooling(exponent).double(),
+        OneStepPooling(exponent).double(),
         GeneralizedMeanPoolingP(exponent).double(),
     )
     # As after a ReLU: zeros, which are clamped.
@@ -33,7 +33,7 @@ def test_pooling_is_fastreids(exponent, memory_format):
 
 def test_pooling_of_half_precision_is_that_of_its_values_in_float32():
     x = torch.rand(3, 5, 4, 2).bfloat16().requires_grad_()
-    result = GeneralizedMeanPooling()(x)
+    result = OneStepPooling()(x)
     torch.testing.assert_close(result, GeneralizedMeanPoolingP()(x.float()))
     result.sum().backward()
     assert x.grad.dtype == torch.bfloat16
