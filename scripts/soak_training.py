@@ -18,12 +18,12 @@ import mdpr  # noqa: F401 -- before fastreid, which it mends
 from fastreid.engine.hooks import HookBase
 from mdpr.data.datasets import SynthPersons
 from mdpr.data.datasets.registration import register
-from mdpr.data.synthetic.spec import SynthPersonsSpec
 from mdpr.engine.launch import argument_parser, launch
 from mdpr.engine.setup import make_config, start_run
 from mdpr.engine.soak import MemoryRecorder, StallWatch, growth, read_memory
 from mdpr.engine.trainer import Trainer
 from mdpr.errors import MDPRError, ProcessFailedError
+from synth_persons.spec import SynthPersonsSpec
 from tabulate import tabulate
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs/Synthetic/mdpr_R18.yml"

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from PIL import Image
-
-from mdpr.data.synthetic.generate import draw_samples
-from mdpr.data.synthetic.spec import SynthPersonsSpec
+from synth_persons.generate import draw_samples
+from synth_persons.spec import SynthPersonsSpec
 
 __all__ = ["STEPS_PER_EPOCH", "draw_miniature", "miniature_options"]
 

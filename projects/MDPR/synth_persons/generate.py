@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -13,11 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mdpr.host import usable_cores
-
-from .layout import FOLDERS, Entry, plan
-from .photo import Shot, jpeg_quality, take
-from .spec import SynthPersonsSpec
+from synth_persons.layout import FOLDERS, Entry, plan
+from synth_persons.photo import Shot, jpeg_quality, take
+from synth_persons.spec import SynthPersonsSpec
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +87,7 @@ def write_set(folder: Path, spec: SynthPersonsSpec, *, workers: int | None = Non
     for name in FOLDERS:
         (folder / name).mkdir()
     chunks = [entries[start : start + _CHUNK] for start in range(0, len(entries), _CHUNK)]
-    workers = min(workers or usable_cores(), len(chunks))
+    workers = min(workers or _usable_cores(), len(chunks))
     # A daemonic process, such as a data loader's worker, may not have children of its own.
     if workers > 1 and not multiprocessing.current_process().daemon:
         try:
@@ -99,6 +98,12 @@ def write_set(folder: Path, spec: SynthPersonsSpec, *, workers: int | None = Non
             return
     for chunk in chunks:
         _write_chunk(folder, spec, chunk)
+
+
+def _usable_cores() -> int:
+    """Leave out cores that this process is kept from, where the system tells (Linux)."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _write_in_parallel(

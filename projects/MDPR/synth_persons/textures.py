@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from .appearance import CLOTH, HAIR, SKIN, Appearance, Colour, LowerPattern, Pattern
-from .canvas import BallTexture, Pixels, Texture
+from synth_persons.appearance import CLOTH, HAIR, SKIN, Appearance, Colour, LowerPattern, Pattern
+from synth_persons.canvas import BallTexture, Pixels, Texture
 
 Mask = NDArray[np.bool_]
 Marks = Callable[[Pixels, Pixels, float], Mask]

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from . import textures
-from .appearance import CLOTH, SKIN, Appearance
-from .canvas import Canvas, Texture
-from .head import draw_head
-from .pose import Limb, Pose, Skeleton, offset, skeleton
+from synth_persons import textures
+from synth_persons.appearance import CLOTH, SKIN, Appearance
+from synth_persons.canvas import Canvas, Texture
+from synth_persons.head import draw_head
+from synth_persons.pose import Limb, Pose, Skeleton, offset, skeleton
 
 
 def draw_person(canvas: Canvas, person: Appearance, pose: Pose) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from .spec import Stream, SynthPersonsSpec, stream
+from synth_persons.spec import Stream, SynthPersonsSpec, stream
 
 _WIDTHS = 10
 """Length of the panorama in image widths: two images of a camera seldom share their crop."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .canvas import View
-from .spec import Stream, SynthPersonsSpec, stream
+from synth_persons.canvas import View
+from synth_persons.spec import Stream, SynthPersonsSpec, stream
 
 _FACING = (0.0, 180.0, 65.0, -65.0, 30.0, -145.0, 100.0, -20.0, 160.0)
 """Usual facing direction of the people before cameras 1 to 9, then again; degrees, 0 is frontal."""

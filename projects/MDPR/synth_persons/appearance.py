@@ -5,7 +5,7 @@ from typing import Literal, TypeVar, get_args
 
 import numpy as np
 
-from .spec import Stream, SynthPersonsSpec, stream
+from synth_persons.spec import Stream, SynthPersonsSpec, stream
 
 Colour = tuple[float, float, float]
 """Red, green, blue, each from 0 to 1."""

@@ -7,13 +7,14 @@ from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
-from mdpr.data.synthetic import generate
-from mdpr.data.synthetic.appearance import Appearance, appearance_of
-from mdpr.data.synthetic.generate import draw_samples, write_set
-from mdpr.data.synthetic.layout import plan
-from mdpr.data.synthetic.photo import Shot, Subject, take
-from mdpr.data.synthetic.preview import contact_sheet
-from mdpr.data.synthetic.spec import SynthPersonsSpec
+from PIL import Image
+from synth_persons import generate
+from synth_persons.appearance import Appearance, appearance_of
+from synth_persons.generate import draw_samples, write_set
+from synth_persons.layout import plan
+from synth_persons.photo import Shot, Subject, take
+from synth_persons.preview import contact_sheet, main
+from synth_persons.spec import SynthPersonsSpec
 
 SPEC = SynthPersonsSpec(
     train_identities=8, test_identities=8, cameras=3, query_cameras=2, distractors=4, junk=3
@@ -31,8 +32,8 @@ def test_an_image_does_not_depend_on_what_was_drawn_before(subject: Subject) -> 
 
 def test_another_process_draws_the_same_pixels() -> None:
     script = (
-        "import sys; from mdpr.data.synthetic.photo import Shot, take;"
-        "from mdpr.data.synthetic.spec import SynthPersonsSpec;"
+        "import sys; from synth_persons.photo import Shot, take;"
+        "from synth_persons.spec import SynthPersonsSpec;"
         "sys.stdout.buffer.write(take(SynthPersonsSpec(), Shot(7, 4, 1)).tobytes())"
     )
     output = subprocess.run(
@@ -164,3 +165,20 @@ def test_contact_sheet_has_a_cell_per_identity_and_camera() -> None:
     assert sheet.height >= 2 * 64
     with pytest.raises(ValueError, match="at least one identity"):
         contact_sheet(spec, [])
+
+
+def test_preview_writes_a_sheet(tmp_path, capsys) -> None:
+    file = tmp_path / "sheet.png"
+    main(["--output", str(file), "--rows", "1", "--images-per-camera", "1"])
+    assert "pixels" in capsys.readouterr().out
+    with Image.open(file) as sheet:
+        assert sheet.width >= SynthPersonsSpec().cameras * SynthPersonsSpec().width
+
+
+def test_the_package_stands_alone() -> None:
+    script = (
+        "import sys, synth_persons.preview, synth_persons.cache;"
+        "sys.exit(bool({'mdpr', 'fastreid', 'torch'} & set(sys.modules)))"
+    )
+    code = f"import sys; sys.path[:] = {sys.path!r}; {script}"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

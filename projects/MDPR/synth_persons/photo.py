@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from . import scenery
-from .appearance import appearance_of
-from .camera import camera_of, expose, random_view
-from .canvas import Canvas, View
-from .draw import draw_person
-from .occlusion import random_occluder
-from .pose import random_pose
-from .spec import Stream, SynthPersonsSpec, stream
+from synth_persons import scenery
+from synth_persons.appearance import appearance_of
+from synth_persons.camera import camera_of, expose, random_view
+from synth_persons.canvas import Canvas, View
+from synth_persons.draw import draw_person
+from synth_persons.occlusion import random_occluder
+from synth_persons.pose import random_pose
+from synth_persons.spec import Stream, SynthPersonsSpec, stream
 
 Scene = NDArray[np.float32]
 """RGB (H, W, 3) from 0 to 1."""

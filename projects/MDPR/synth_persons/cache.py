@@ -12,15 +12,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .generate import write_set
-from .layout import plan
-from .spec import GENERATOR_VERSION, SynthPersonsSpec
+from synth_persons.generate import write_set
+from synth_persons.layout import plan
+from synth_persons.spec import GENERATOR_VERSION, SynthPersonsSpec
 
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 _STALE_SECONDS = 3600
 """A set is drawn in seconds: after an hour without change, whoever was drawing it has died."""
+
+
+class IncompleteSetError(RuntimeError):
+    """A set's folder is there, but does not hold the complete set; the message says what to do."""
 
 
 def set_folder(root: str | Path, spec: SynthPersonsSpec) -> Path:
@@ -42,7 +46,7 @@ def ensure_set(root: str | Path, spec: SynthPersonsSpec, *, workers: int | None 
         workers: Processes to draw with; None takes one per CPU core this process may use.
 
     Raises:
-        RuntimeError: If the folder is there but is not the complete set.
+        IncompleteSetError: If the folder is there but is not the complete set.
         OSError: If the set cannot be written.
     """
     folder = set_folder(root, spec)
@@ -80,19 +84,21 @@ def _manifest(spec: SynthPersonsSpec) -> dict[str, Any]:
 
 
 def _verify(folder: Path, spec: SynthPersonsSpec) -> None:
-    """Raise RuntimeError unless `folder` has the manifest of `spec` and all images it counts."""
+    """Raise IncompleteSetError unless `folder` has the manifest of `spec` and all images it counts."""
     advice = "Move this folder away and the set will be drawn again."
     try:
         found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RuntimeError(f"{folder} has no readable {MANIFEST} ({error}). {advice}") from error
+        raise IncompleteSetError(
+            f"{folder} has no readable {MANIFEST} ({error}). {advice}"
+        ) from error
     expected = json.loads(json.dumps(_manifest(spec)))
     if found != expected:
-        raise RuntimeError(f"{folder / MANIFEST} describes another set. {advice}")
+        raise IncompleteSetError(f"{folder / MANIFEST} describes another set. {advice}")
     for name, count in expected["images"].items():
         images = sum(1 for _ in (folder / name).glob("*.jpg"))
         if images != count:
-            raise RuntimeError(
+            raise IncompleteSetError(
                 f"{folder / name} holds {images} images, but should hold {count}. {advice}"
             )
 

@@ -1,12 +1,18 @@
-"""A contact sheet of SynthPersons: one row per identity, one column per camera."""
+"""A contact sheet of SynthPersons: one row per identity, one column per camera.
 
+``python -m synth_persons.preview --output sheet.png`` writes one.
+"""
+
+import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from .generate import draw_samples
-from .spec import SynthPersonsSpec
+from synth_persons.generate import draw_samples
+from synth_persons.spec import SynthPersonsSpec
 
 _GAP = 4
 _MARGIN = 22
@@ -72,3 +78,30 @@ def _label(
     for row, identity in enumerate(identities):
         _, top = _corner(spec, row, 0)
         draw.text((3, top), str(identity), fill=_INK)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write a contact sheet; ``--help`` lists the arguments."""
+    parser = argparse.ArgumentParser(
+        description="Draw a contact sheet of the SynthPersons data set."
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, help="picture to write, such as a.png"
+    )
+    parser.add_argument("--first", type=int, default=1, help="identity in the first row")
+    parser.add_argument("--rows", type=int, default=6, help="number of identities")
+    parser.add_argument("--images-per-camera", type=int, default=2)
+    parser.add_argument("--magnification", type=int, default=1)
+    arguments = parser.parse_args(argv)
+    sheet = contact_sheet(
+        SynthPersonsSpec(),
+        range(arguments.first, arguments.first + arguments.rows),
+        images_per_camera=arguments.images_per_camera,
+        magnification=arguments.magnification,
+    )
+    sheet.save(arguments.output)
+    sys.stdout.write(f"Wrote {arguments.output} ({sheet.width} x {sheet.height} pixels).\n")
+
+
+if __name__ == "__main__":
+    main()

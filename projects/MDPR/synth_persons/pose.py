@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .appearance import Appearance
-from .canvas import Point
+from synth_persons.appearance import Appearance
+from synth_persons.canvas import Point
 
 SIDES = (-1.0, 1.0)
 """The person's right (-x) and left (+x)."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .photo import Shot, Subject
-from .spec import Stream, SynthPersonsSpec, stream
+from synth_persons.photo import Shot, Subject
+from synth_persons.spec import Stream, SynthPersonsSpec, stream
 
 TRAIN, QUERY, GALLERY = "bounding_box_train", "query", "bounding_box_test"
 FOLDERS = (TRAIN, QUERY, GALLERY)

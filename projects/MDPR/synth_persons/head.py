@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from . import textures
-from .appearance import CLOTH, HAIR, SKIN, Appearance, Colour
-from .canvas import Canvas, Point
-from .pose import Pose, Skeleton, offset
+from synth_persons import textures
+from synth_persons.appearance import CLOTH, HAIR, SKIN, Appearance, Colour
+from synth_persons.canvas import Canvas, Point
+from synth_persons.pose import Pose, Skeleton, offset
 
 
 def draw_head(canvas: Canvas, person: Appearance, pose: Pose, bones: Skeleton) -> None:

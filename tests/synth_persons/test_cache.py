@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from mdpr.data.synthetic import cache
-from mdpr.data.synthetic.cache import MANIFEST, ensure_set, set_folder
-from mdpr.data.synthetic.layout import FOLDERS, GALLERY, QUERY, TRAIN, plan
-from mdpr.data.synthetic.photo import Subject
-from mdpr.data.synthetic.spec import SynthPersonsSpec
+from synth_persons import cache
+from synth_persons.cache import MANIFEST, ensure_set, set_folder
+from synth_persons.layout import FOLDERS, GALLERY, QUERY, TRAIN, plan
+from synth_persons.photo import Subject
+from synth_persons.spec import SynthPersonsSpec
 
 SPEC = SynthPersonsSpec(
     train_identities=4,
@@ -82,6 +82,10 @@ def test_a_drawn_set_is_complete_and_not_drawn_again(tmp_path: Path, monkeypatch
     assert ensure_set(root, SPEC) == folder
 
 
+def test_the_default_set_stays_where_it_was_drawn(tmp_path: Path) -> None:
+    assert set_folder(tmp_path, SynthPersonsSpec()).name == "SynthPersons-v1-71bbaf75"
+
+
 def test_another_spec_or_version_has_a_folder_of_its_own(tmp_path: Path, monkeypatch) -> None:
     folders = {set_folder(tmp_path, SPEC), set_folder(tmp_path, replace(SPEC, seed=1))}
     monkeypatch.setattr(cache, "GENERATOR_VERSION", cache.GENERATOR_VERSION + 1)
@@ -104,8 +108,8 @@ def test_an_error_while_drawing_leaves_nothing(tmp_path: Path, monkeypatch, erro
 def _start(root: Path, spec: SynthPersonsSpec) -> subprocess.Popen:
     script = (
         f"import sys; sys.path[:] = {sys.path!r};"
-        "from mdpr.data.synthetic.cache import ensure_set;"
-        "from mdpr.data.synthetic.spec import SynthPersonsSpec;"
+        "from synth_persons.cache import ensure_set;"
+        "from synth_persons.spec import SynthPersonsSpec;"
         f"ensure_set({str(root)!r}, {spec!r}, workers=1)"
     )
     return subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)

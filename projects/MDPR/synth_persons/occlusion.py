@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from .appearance import random_appearance
-from .canvas import Canvas, View
-from .draw import draw_person
-from .pose import random_pose
-from .spec import SynthPersonsSpec
+from synth_persons.appearance import random_appearance
+from synth_persons.canvas import Canvas, View
+from synth_persons.draw import draw_person
+from synth_persons.pose import random_pose
+from synth_persons.spec import SynthPersonsSpec
 
 
 def random_occluder(
