@@ -11,7 +11,6 @@ from pathlib import Path
 
 from fastreid.engine.hooks import HookBase
 from fastreid.utils import comm
-
 from mdpr.engine.reporting.memory import memory_now
 
 __all__ = ["MemoryRecorder", "StallWatch", "growth", "read_memory"]

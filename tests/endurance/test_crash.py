@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
-from mdpr.engine.crash_test.comparison import compare_runs, differences
-from mdpr.engine.crash_test.crashes import _problems
+from kill_and_resume import _problems
+from run_comparison import compare_runs, differences
 from support.configs import ONE_BRANCH
 from support.processes import python
 
@@ -19,7 +19,7 @@ STATE = {
 def test_killed_runs_end_as_if_they_had_not_been(tmp_path):
     verdict = tmp_path / "verdict.json"
     result = python(
-        *("scripts/crash_test.py", "--kills", 3, "--epochs", 2, "--forked"),
+        *("scripts/endurance/crash.py", "--kills", 3, "--epochs", 2, "--forked"),
         *("--output", tmp_path / "runs", "--json", verdict, *ONE_BRANCH),
     )
     assert result.returncode == 0, result.stdout + result.stderr

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from mdpr.checkpoint.reading import read_checkpoint
 from mdpr.checkpoint.resume_points import LAST
-from mdpr.engine.crash_test.comparison import compare_runs
-from mdpr.engine.crash_test.miniature import draw_miniature, miniature_options
-from mdpr.engine.crash_test.processes import TrainingProcess
 from mdpr.errors import MDPRError
+from miniature_run import draw_miniature, miniature_options
+from run_comparison import compare_runs
+from training_process import TrainingProcess
 
-__all__ = ["CrashTest", "Kill", "Verdict"]
+__all__ = ["CrashTest", "Kill", "Outcome"]
 
 MOMENTS = ("write", "step", "start")
 WORKERS = (0, 1, 2)  # loader processes, at random: they must not matter
@@ -42,7 +42,7 @@ class Kill:
 
 
 @dataclass
-class Verdict:
+class Outcome:
     """What came out.
 
     Attributes:
@@ -99,7 +99,7 @@ class CrashTest:
         self._start_up = 0.0  # seconds to the first checkpoint
         self._gap = 0.0  # seconds between two
 
-    def run(self, kills: int) -> Verdict:
+    def run(self, kills: int) -> Outcome:
         """Do it.
 
         Args:
@@ -113,17 +113,17 @@ class CrashTest:
         os.environ["FASTREID_DATASETS"] = str(self._folder)
         reference = self._folder / "left alone"
         self._measure(reference)
-        verdict = Verdict()
-        while verdict.runs == 0 or len(verdict.kills) < kills:
-            verdict.runs += 1
-            output = self._folder / f"killed {verdict.runs}"
-            while self._kill_once(output, verdict, len(verdict.kills) < kills):
+        outcome = Outcome()
+        while outcome.runs == 0 or len(outcome.kills) < kills:
+            outcome.runs += 1
+            output = self._folder / f"killed {outcome.runs}"
+            while self._kill_once(output, outcome, len(outcome.kills) < kills):
                 pass
             name = output.name
-            verdict.differences += [f"{name}: {line}" for line in compare_runs(reference, output)]
-            verdict.differences += [f"{name}: {path.name} is left" for path in _leftovers(output)]
-        verdict.seconds = time.monotonic() - began
-        return verdict
+            outcome.differences += [f"{name}: {line}" for line in compare_runs(reference, output)]
+            outcome.differences += [f"{name}: {path.name} is left" for path in _leftovers(output)]
+        outcome.seconds = time.monotonic() - began
+        return outcome
 
     def _measure(self, output: Path) -> None:
         process = self._start(output)
@@ -136,7 +136,7 @@ class CrashTest:
         self._gap = (time.monotonic() - process.started - first) / max(1, len(checkpoints))
         _expect_success(process)
 
-    def _kill_once(self, output: Path, verdict: Verdict, kill: bool) -> bool:
+    def _kill_once(self, output: Path, outcome: Outcome, kill: bool) -> bool:
         """Start or resume, and kill; False once the run came to its end."""
         before = _last_steps(output)
         self._old_leftovers = _leftovers(output)
@@ -144,7 +144,7 @@ class CrashTest:
         if not kill:
             _expect_success(process)
             return False
-        moment = MOMENTS[len(verdict.kills) % len(MOMENTS)]
+        moment = MOMENTS[len(outcome.kills) % len(MOMENTS)]
         self._wait_for_moment(process, output, moment)
         if not process.running:
             _expect_success(process)
@@ -157,7 +157,7 @@ class CrashTest:
         after = _last_steps(output)
         steps = after[1] if after else 0
         result = Kill(moment, seconds, self._is_writing(output), steps, problems)
-        verdict.kills.append(result)
+        outcome.kills.append(result)
         self._report(result)
         return True
 

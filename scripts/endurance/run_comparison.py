@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
 from mdpr.checkpoint.reading import read_checkpoint
 from mdpr.engine.reporting.scalar_reader import MEASURED_SCALARS
 

@@ -1,11 +1,11 @@
-"""The soak test's own judgement; the soak itself is scripts/soak_training.py."""
+"""The soak test's own judgement; the soak itself is scripts/endurance/soak.py."""
 
 import signal
 import threading
 from types import SimpleNamespace
 
 import pytest
-from mdpr.engine.soak import MemoryRecorder, StallWatch, growth, read_memory
+from memory_growth import MemoryRecorder, StallWatch, growth, read_memory
 
 
 def test_growth_is_of_the_highest_epoch_behind_the_settled_one():
