@@ -8,8 +8,8 @@ from pathlib import Path
 import mdpr  # noqa: F401
 import pytest
 import torch
-from mdpr.data.synthetic.cache import ensure_set
-from mdpr.data.synthetic.spec import SynthPersonsSpec
+from synth_persons.cache import ensure_set
+from synth_persons.spec import SynthPersonsSpec
 
 NEEDED_GIB = 4
 """What the tests have on the disk at a time (2.9, measured) and a margin: a checkpoint of the smallest

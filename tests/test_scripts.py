@@ -4,7 +4,11 @@ import pytest
 from support.configs import ROOT
 from support.processes import python
 
-SCRIPTS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "scripts").glob("*.py"))
+SCRIPTS = sorted(
+    str(path.relative_to(ROOT))
+    for path in (ROOT / "scripts").rglob("*.py")
+    if 'if __name__ == "__main__":' in path.read_text()
+)
 
 
 @pytest.mark.parametrize("script", [*SCRIPTS, "projects/MDPR/train_net.py"])

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from fastreid.data.datasets import DATASET_REGISTRY
 from mdpr.data.datasets.synth_persons import SynthPersons
-from mdpr.data.synthetic.spec import SynthPersonsSpec
+from mdpr.errors import DatasetError
 from PIL import Image
+from synth_persons.cache import set_folder
+from synth_persons.spec import SynthPersonsSpec
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +115,9 @@ def _mean_average_precision(query: list, gallery: list, histogram) -> float:
 @pytest.mark.parametrize("histogram", [_rgb_histogram, _striped_hsv_histogram])
 def test_colour_histograms_do_not_solve_it(dataset: SynthPersons, histogram) -> None:
     assert _mean_average_precision(dataset.query, dataset.gallery, histogram) < 0.5
+
+
+def test_a_set_that_is_not_whole_is_the_users_to_mend(tmp_path: Path) -> None:
+    set_folder(tmp_path, SynthPersonsSpec()).mkdir()
+    with pytest.raises(DatasetError, match=r"no readable manifest.*Move this folder away"):
+        SynthPersons(root=str(tmp_path))

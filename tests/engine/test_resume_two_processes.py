@@ -6,12 +6,12 @@ import time
 
 import pytest
 from mdpr.checkpoint.reading import read_checkpoint
-from mdpr.engine.crash_test import compare_runs
-from mdpr.engine.crash_test.miniature import (
+from miniature_run import (
     STEPS_PER_EPOCH,
     draw_miniature,
     miniature_options,
 )
+from run_comparison import compare_runs
 from support.processes import start_train_net, train_net
 
 EPOCHS = 2

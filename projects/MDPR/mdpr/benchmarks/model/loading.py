@@ -6,12 +6,12 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+from synth_persons.generate import draw_samples
+from synth_persons.spec import SynthPersonsSpec
 
 from mdpr.benchmarks.model.forms import Network
 from mdpr.data.sampling import Draw
 from mdpr.data.sampling.identities import TrainItem
-from mdpr.data.synthetic.generate import draw_samples
-from mdpr.data.synthetic.spec import SynthPersonsSpec
 from mdpr.data.training_set import TrainingSet
 
 __all__ = ["LOADER_FORMS", "images_per_second"]

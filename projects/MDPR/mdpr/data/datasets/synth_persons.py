@@ -1,4 +1,4 @@
-"""SynthPersons as a fast-reid data set."""
+"""SynthPersons as a fast-reid data set; what draws it is the package `synth_persons`."""
 
 import re
 from pathlib import Path
@@ -6,10 +6,11 @@ from typing import Any
 
 from fastreid.data.datasets import DATASET_REGISTRY
 from fastreid.data.datasets.bases import ImageDataset
+from synth_persons.cache import IncompleteSetError, ensure_set
+from synth_persons.layout import DISTRACTOR, GALLERY, JUNK, QUERY, TRAIN
+from synth_persons.spec import SynthPersonsSpec
 
-from ..synthetic.cache import ensure_set
-from ..synthetic.layout import DISTRACTOR, GALLERY, JUNK, QUERY, TRAIN
-from ..synthetic.spec import SynthPersonsSpec
+from mdpr.errors import DatasetError
 
 TrainItem = tuple[str, str, str]
 TestItem = tuple[str, int, int]
@@ -31,7 +32,7 @@ class SynthPersons(ImageDataset):
         kwargs: Passed on to fast-reid's `ImageDataset`.
 
     Raises:
-        RuntimeError: If the set's folder exists but is not complete.
+        DatasetError: If the set's folder exists but is not complete.
         OSError: If the set cannot be written.
     """
 
@@ -40,7 +41,10 @@ class SynthPersons(ImageDataset):
     spec = SynthPersonsSpec()  # a subclass with another one is another set
 
     def __init__(self, root: str = "datasets", **kwargs: Any) -> None:
-        folder = ensure_set(root, self.spec)
+        try:
+            folder = ensure_set(root, self.spec)
+        except IncompleteSetError as error:
+            raise DatasetError(str(error)) from error
         train = [
             (path, f"{self.dataset_name}_{pid}", f"{self.dataset_name}_{camera}")
             for path, pid, camera in _read(folder / TRAIN)
@@ -54,7 +58,7 @@ def _read(folder: Path) -> list[TestItem]:
     for path in sorted(folder.glob("*.jpg")):
         match = _NAME.fullmatch(path.name)
         if match is None:
-            raise RuntimeError(f"{path} is not a file of SynthPersons; move it elsewhere.")
+            raise DatasetError(f"{path} is not a file of SynthPersons; move it elsewhere.")
         identity, camera = int(match[1]), int(match[2])
         if identity != JUNK:
             items.append((str(path), identity, camera - 1))

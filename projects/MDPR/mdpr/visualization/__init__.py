@@ -1,1 +1,0 @@
-"""Pictures. Nothing that trains or evaluates imports this package, or matplotlib."""
