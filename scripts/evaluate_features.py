@@ -1,19 +1,17 @@
 """Score saved features: mAP, CMC and mINP of an .npz file, without a model."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from mdpr.evaluation import (
+    DISTANCE_METRICS,
+    PROTOCOLS,
     RankingOptions,
     RerankOptions,
-    load_features,
-    score_saved_features,
+    evaluate_file,
 )
-from mdpr.evaluation.checks import METRICS
-from mdpr.evaluation.ranking import PROTOCOLS
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -33,7 +31,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="of re-ranking",
     )
     parser.add_argument("--protocol", choices=PROTOCOLS, default=PROTOCOLS[0])
-    parser.add_argument("--metric", choices=METRICS, default=METRICS[0])
+    parser.add_argument("--metric", choices=DISTANCE_METRICS, default=DISTANCE_METRICS[0])
     parser.add_argument("--json", type=Path, help="also write the scores to this file")
     return parser.parse_args(arguments)
 
@@ -41,21 +39,20 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse_arguments(argv)
     try:
-        scores = score_saved_features(
-            load_features(arguments.file),
+        scores = evaluate_file(
+            arguments.file,
             metric=arguments.metric,
             rerank=RerankOptions(arguments.k1, arguments.k2, arguments.weight)
             if arguments.rerank
             else None,
             options=RankingOptions(protocol=arguments.protocol),
+            json_file=arguments.json,
         )
     except (OSError, TypeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for name, value in scores.items():
         print(f"{name:8}{value:7.2f} %")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(scores, indent=2) + "\n")
     return 0
 
 

@@ -10,10 +10,10 @@ import torch
 from fastreid.config import CfgNode
 from fastreid.utils import comm
 
-from mdpr.evaluation.distances import DistanceSource, FeatureDistances, row_blocks
+from mdpr.evaluation.distances.sources import DistanceSource, row_blocks
 from mdpr.evaluation.evaluator import ReidEvaluator
 from mdpr.evaluation.gather import gather_rows
-from mdpr.evaluation.rerank import RerankedDistances
+from mdpr.evaluation.reranking.reranking import distance_source
 from mdpr.files import write_atomically
 
 logger = logging.getLogger(__name__)
@@ -58,15 +58,9 @@ class SubmissionWriter(ReidEvaluator):
             return OrderedDict()
         if len(features) != len(self._names):
             raise ValueError(f"{len(features)} images were seen, {len(self._names)} were expected")
-        query, gallery = features[: self._num_query], features[self._num_query :]
-        metric, rerank = self.settings.metric, self.settings.rerank
-        source: DistanceSource = FeatureDistances.from_features(
-            query, gallery, metric=metric, device=self._device()
+        source = distance_source(
+            self._on_grid(features), self.settings.rerank, device=self._device()
         )
-        if rerank is not None:
-            source = RerankedDistances(
-                query, gallery, metric=metric, options=rerank, device=self._device()
-            )
         self._write(source)
         return OrderedDict()
 

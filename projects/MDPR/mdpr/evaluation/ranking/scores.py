@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from mdpr.errors import EvaluationError
-from mdpr.evaluation.checks import name_rows
-from mdpr.evaluation.labels import SameIdentityPairs
-from mdpr.evaluation.ordering import ranks_of_cells, smallest_cells
-from mdpr.evaluation.ragged import positions_in_groups
+from mdpr.evaluation.distances.arrays import positions_in_groups
+from mdpr.evaluation.distances.checks import name_rows
+from mdpr.evaluation.distances.ordering import ranks_of_cells, smallest_cells
+from mdpr.evaluation.ranking.labels import SameIdentityPairs
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mdpr.evaluation.checks import as_label_vector
-from mdpr.evaluation.ragged import ragged_ranges
+from mdpr.evaluation.distances.arrays import ragged_ranges
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +51,8 @@ class RetrievalLabels:
 
     def __post_init__(self) -> None:
         for part in ("query", "gallery"):
-            person = as_label_vector(getattr(self, f"{part}_person"), f"{part} person labels")
-            camera = as_label_vector(getattr(self, f"{part}_camera"), f"{part} camera labels")
+            person = _as_label_vector(getattr(self, f"{part}_person"), f"{part} person labels")
+            camera = _as_label_vector(getattr(self, f"{part}_camera"), f"{part} camera labels")
             if len(person) != len(camera):
                 raise ValueError(
                     f"{part} labels: {len(person)} person labels but {len(camera)} camera labels"
@@ -77,8 +76,6 @@ class RetrievalLabels:
             TypeError: labels that are not integers.
             ValueError: as for the class.
         """
-        person = as_label_vector(person, "person labels")
-        camera = as_label_vector(camera, "camera labels")
         return cls(person[:num_query], camera[:num_query], person[num_query:], camera[num_query:])
 
     @property
@@ -113,3 +110,21 @@ class RetrievalLabels:
                 f"labels are for {self.num_query} query and {self.num_gallery} gallery images, "
                 f"but there are {num_query} and {num_gallery} of them"
             )
+
+
+def _as_label_vector(labels: torch.Tensor | NDArray[np.integer], name: str) -> NDArray[np.int64]:
+    """Bring labels to one form: (N,) int64 on the CPU.
+
+    Raises:
+        TypeError: the values are not integers.
+        ValueError: not one-dimensional, or empty.
+    """
+    array = labels.detach().cpu().numpy() if isinstance(labels, torch.Tensor) else labels
+    array = np.asarray(array)
+    if array.ndim != 1:
+        raise ValueError(f"{name}: shape (N,) is needed, got {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name}: empty, there is nothing to evaluate")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name}: integers are needed, got dtype {array.dtype}")
+    return array.astype(np.int64, copy=False)

@@ -1,8 +1,8 @@
 """Candidates for nearest neighbours: what may be among them, for all that rounding can have done.
 
-On a GPU faiss searches in float32. On a CPU the search is a matrix product, in bfloat16 where the CPU
-computes in it and the vectors have one length (cosine), else in float32; a bound of what the format
-rounds away says which vectors have to be kept.
+On a GPU faiss searches in float32. On a CPU, or with a faiss that sees no GPU, the search is a matrix
+product, in bfloat16 where the CPU computes in it and the vectors have one length (cosine), else in
+float32; a bound of what the format rounds away says which vectors have to be kept.
 
 Letters: N vectors, D their dimension, B of them in a block, k neighbours, P pairs of a vector and a
 candidate.
@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mdpr.evaluation.grid import GridFeatures
-from mdpr.evaluation.selection import RowGroups
+from mdpr.evaluation.distances.grid import GridFeatures
+from mdpr.evaluation.distances.ordering import RowGroups
 from mdpr.host import cpu_computes_in_bfloat16
 
 __all__ = ["Candidates", "find_candidates"]
@@ -51,12 +51,13 @@ class Candidates:
     undecided: NDArray[np.int64]
 
 
-def find_candidates(features: GridFeatures, k: int) -> Iterator[Candidates]:
+def find_candidates(features: GridFeatures, k: int, device: str) -> Iterator[Candidates]:
     """Find candidates of every vector, block by block: the one switch between GPU and CPU.
 
     Args:
         features: N vectors.
         k: number of neighbours, 1 <= k <= N.
+        device: "cpu", or the GPU to search on.
     """
     # Lengths are brought to 1 and below by a power of two: nothing overflows, and only what is negligible
     # beside the longest vector underflows.
@@ -69,18 +70,22 @@ def find_candidates(features: GridFeatures, k: int) -> Iterator[Candidates]:
     # "Accuracy and Stability of Numerical Algorithms", section 3.1), and the few operations around it.
     unit = (vectors.shape[1] + 8) * 2.0**-24
     error = (unit / (1 - unit) * (lengths + lengths.max()) ** 2).astype(np.float32)
-    if faiss.get_num_gpus() > 0:
-        return _search_on_gpu(vectors, error, k)
+    place = torch.device(device)
+    if place.type == "cuda" and faiss.get_num_gpus() > 0:
+        return _search_on_gpu(vectors, error, k, place.index)
     return _search_on_cpu(vectors, lengths.astype(np.float32), error, k)
 
 
 def _search_on_gpu(
-    vectors: NDArray[np.float32], error: NDArray[np.float32], k: int
+    vectors: NDArray[np.float32], error: NDArray[np.float32], k: int, gpu: int | None
 ) -> Iterator[Candidates]:
     num_vectors = len(vectors)
     num_found = min(k + _SPARE, num_vectors)
     resources = faiss.StandardGpuResources()
-    distances, found = faiss.knn_gpu(resources, vectors, vectors, num_found)
+    current = -1  # in faiss's count of GPUs
+    distances, found = faiss.knn_gpu(
+        resources, vectors, vectors, num_found, device=current if gpu is None else gpu
+    )
     # Whatever was not found is at least as far as the last one; both distances may be off.
     decided = distances[:, -1] - distances[:, k - 1] > 2 * error
     rows = np.flatnonzero(decided | (num_found == num_vectors))

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from mdpr.evaluation.grid import GridFeatures, squared_distances
-from mdpr.evaluation.parallel import for_each
+from mdpr.evaluation.distances.arrays import for_each
+from mdpr.evaluation.distances.grid import GridFeatures, squared_distances
 
 _ROWS_PER_BLOCK: Final = 256
 

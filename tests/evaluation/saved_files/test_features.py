@@ -17,7 +17,7 @@ from mdpr.evaluation import (
     score_saved_features,
 )
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "evaluate_features.py"
+SCRIPT = Path(__file__).parents[3] / "scripts" / "evaluate_features.py"
 
 
 def arrays():

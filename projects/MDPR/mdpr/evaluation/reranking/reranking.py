@@ -14,11 +14,13 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from mdpr.evaluation.distances import FeatureDistances, images_on_grid
-from mdpr.evaluation.k_reciprocal import encode
-from mdpr.evaluation.neighbours import neighbours_and_distances
-from mdpr.evaluation.parallel import for_each
-from mdpr.evaluation.ragged import ragged_ranges
+from mdpr.evaluation.distances.arrays import for_each, ragged_ranges
+from mdpr.evaluation.distances.feature_distances import FeatureDistances, RetrievalFeatures
+from mdpr.evaluation.distances.sources import DistanceSource
+from mdpr.evaluation.reranking.k_reciprocal import encode
+from mdpr.evaluation.reranking.neighbours import neighbours_and_distances
+
+__all__ = ["KReciprocalDistances", "RerankOptions", "RerankedDistances", "distance_source"]
 
 _ROWS_PER_BLOCK: Final = 32
 
@@ -50,43 +52,33 @@ class RerankOptions:
             raise ValueError(f"re-ranking: lambda must lie in [0, 1], got {self.original_weight}")
 
 
-class RerankedDistances:
-    """Re-ranked distances from queries to the gallery (a `DistanceSource`)."""
+class KReciprocalDistances:
+    """Re-ranked distances from queries to the gallery (a `DistanceSource`), made on demand."""
 
     def __init__(
         self,
-        query_features: torch.Tensor | NDArray[np.floating],
-        gallery_features: torch.Tensor | NDArray[np.floating],
-        *,
-        metric: str = "cosine",
+        features: RetrievalFeatures,
         options: RerankOptions | None = None,
+        *,
         device: str = "cpu",
     ) -> None:
-        """Encode all images; the distances are made on demand.
+        """Encode all images.
 
         Args:
-            query_features: (Q, D) floating point.
-            gallery_features: (G, D) floating point.
-            metric: "cosine" (features are scaled to norm 1 first) or "euclidean" (squared
-                distances, of the features as they are).
+            features: of the images; under "euclidean" the distances are squared and the features as long
+                as they are.
             options: k1, k2 and lambda.
-            device: where the original distances are computed.
-
-        Raises:
-            TypeError: features that are not floating point.
-            ValueError: an unknown metric, or features that are empty, of wrong shape, not finite
-                or zero under cosine.
+            device: where neighbours are searched and the original distances are computed.
         """
         options = options or RerankOptions()
-        images = images_on_grid(query_features, gallery_features, metric)
-        num_query = len(query_features)
-        neighbours, distances = neighbours_and_distances(images, options.k1)
+        images, num_query = features.images, features.num_query
+        neighbours, distances = neighbours_and_distances(images, options.k1, device=device)
         encoding = encode(images, neighbours, distances, k1=options.k1, k2=options.k2)
         self._query_encoding = encoding[:num_query]
         # By column: which gallery images have weight on an image.
         self._inverted_gallery = encoding[num_query:].tocsc()
         self._original = FeatureDistances(
-            images[:num_query], images[num_query:], metric=metric, device=device
+            features.query, features.gallery, metric=features.metric, device=device
         )
         self._original_weight = options.original_weight
 
@@ -134,3 +126,48 @@ class RerankedDistances:
         np.minimum(shared, 1.0, out=shared)
         np.divide(shared, 2.0 - shared, out=shared)
         return np.subtract(1.0, shared, out=shared).reshape(stop - start, self.num_gallery)
+
+
+class RerankedDistances(KReciprocalDistances):
+    """The same for features that are not on the grid yet."""
+
+    def __init__(
+        self,
+        query_features: torch.Tensor | NDArray[np.floating],
+        gallery_features: torch.Tensor | NDArray[np.floating],
+        *,
+        metric: str = "cosine",
+        options: RerankOptions | None = None,
+        device: str = "cpu",
+    ) -> None:
+        """Check features and encode all images.
+
+        Args:
+            query_features: (Q, D) floating point.
+            gallery_features: (G, D) floating point.
+            metric: "cosine" (features are scaled to norm 1 first) or "euclidean".
+            options: k1, k2 and lambda.
+            device: where neighbours are searched and the original distances are computed.
+
+        Raises:
+            TypeError: features that are not floating point.
+            ValueError: an unknown metric, or features that are empty, of wrong shape, not finite
+                or zero under cosine.
+        """
+        features = RetrievalFeatures.from_features(query_features, gallery_features, metric)
+        super().__init__(features, options, device=device)
+
+
+def distance_source(
+    features: RetrievalFeatures, rerank: RerankOptions | None, *, device: str = "cpu"
+) -> DistanceSource:
+    """Choose the distances that rank: plain ones, or re-ranked ones where there are options for it.
+
+    Args:
+        features: of the images.
+        rerank: k1, k2 and lambda; None for plain distances.
+        device: where they are computed.
+    """
+    if rerank is not None:
+        return KReciprocalDistances(features, rerank, device=device)
+    return FeatureDistances(features.query, features.gallery, metric=features.metric, device=device)

@@ -8,7 +8,7 @@ that block size and order do not matter.
 import numpy as np
 from numpy.typing import NDArray
 
-from mdpr.evaluation.labels import RetrievalLabels, SameIdentityPairs
+from mdpr.evaluation.ranking.labels import RetrievalLabels, SameIdentityPairs
 
 
 class SingleShotDraws:

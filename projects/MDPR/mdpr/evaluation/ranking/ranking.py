@@ -19,11 +19,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mdpr.evaluation.distances import DistanceSource, FeatureDistances, MatrixDistances, row_blocks
-from mdpr.evaluation.labels import RetrievalLabels
-from mdpr.evaluation.ordering import fill_cells
-from mdpr.evaluation.scores import RankingResult, Scores
-from mdpr.evaluation.single_shot import SingleShotDraws
+from mdpr.evaluation.distances.feature_distances import FeatureDistances
+from mdpr.evaluation.distances.ordering import fill_cells
+from mdpr.evaluation.distances.sources import DistanceSource, MatrixDistances, row_blocks
+from mdpr.evaluation.ranking.labels import RetrievalLabels
+from mdpr.evaluation.ranking.scores import RankingResult, Scores
+from mdpr.evaluation.ranking.single_shot import SingleShotDraws
 
 PROTOCOLS: Final = ("market1501", "cuhk03")
 

@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mdpr.evaluation.archives import Layout, check_layout, read_arrays, write_arrays
-from mdpr.evaluation.labels import RetrievalLabels
-from mdpr.evaluation.scores import RankingResult
+from mdpr.evaluation.ranking.labels import RetrievalLabels
+from mdpr.evaluation.ranking.scores import RankingResult
+from mdpr.evaluation.saved_files.archives import Layout, check_layout, read_record, write_record
 
 __all__ = ["SavedRankings", "load_rankings", "save_rankings"]
 
@@ -126,7 +126,7 @@ def save_rankings(file: str | Path, saved: SavedRankings) -> Path:
     Raises:
         OSError: the folder cannot be written to.
     """
-    return write_arrays(file, {name: getattr(saved, name) for name in _LAYOUT})
+    return write_record(file, saved, _LAYOUT)
 
 
 def load_rankings(file: str | Path) -> SavedRankings:
@@ -138,8 +138,4 @@ def load_rankings(file: str | Path) -> SavedRankings:
         ValueError: not an ``.npz`` file, an array that is missing, or what `SavedRankings` refuses.
             The message names the file and the array.
     """
-    arrays = read_arrays(file, _LAYOUT)
-    try:
-        return SavedRankings(**arrays)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{file}: {error}") from error
+    return read_record(file, SavedRankings, _LAYOUT)
