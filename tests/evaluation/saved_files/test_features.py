@@ -177,6 +177,12 @@ def test_script(tmp_path, script, capsys):
     assert f"mAP     {expected['mAP']:7.2f} %" in capsys.readouterr().out
 
 
+def test_a_file_of_scores_that_cannot_be_written(tmp_path, script, capsys):
+    file = write(tmp_path / "set.npz")
+    assert script([str(file), "--json", str(file / "scores.json")]) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+
+
 def test_options_of_the_script(tmp_path, script, capsys):
     file, out = write(tmp_path / "set.npz"), tmp_path / "scores.json"
     options = ["--k1", "7", "--k2", "3", "--lambda", "0.5", "--metric", "euclidean"]

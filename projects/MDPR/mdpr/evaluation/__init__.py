@@ -2,14 +2,16 @@
 
 A ladder, each rung a folder that imports only those below it:
 
-- `saved_files`: features and rankings as files, and scores of them without a model
-- `reranking`: k-reciprocal re-ranking and query expansion, from exact nearest neighbours
-- `ranking`: protocols, mAP, mINP, CMC, TPR@FPR
-- `distances`: features on the grid, and distances between them in blocks of queries
+- `saved_files`: `features` and their scores without a model, `rankings`; `archives` checks both
+- `reranking`: plain or re-ranked distances (`reranking`, by `k_reciprocal`), `query_expansion`; both from
+  exact nearest `neighbours`, which a faster search for `candidates` (GPU or CPU) goes before
+- `ranking`: `ranking` with its protocols (`single_shot` for the classic CUHK03), `labels` of the images,
+  `scores` (AP, INP, CMC), `roc` (TPR@FPR)
+- `distances`: `sources` of blocks of them, `feature_distances`, the `grid` on which these are exact, the
+  one rule for ties (`ordering`); `checks` that name wrong rows; `arrays`
 
-On top of it stand `evaluator` (collects features in fast-reid's loop and scores them), `submission` (its
-counterpart for sets without identities), `settings` (what the config asks for) and `gather` (features of
-all processes).
+On top stand `evaluator` (collects features in fast-reid's loop and scores them), `submission` (in its
+place for a set without identities), `settings` (from the config) and `gather` (features of all processes).
 """
 
 from mdpr.evaluation.distances.feature_distances import DISTANCE_METRICS, FeatureDistances

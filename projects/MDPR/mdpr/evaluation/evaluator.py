@@ -135,10 +135,10 @@ class ReidEvaluator(FastReidEvaluator):
             logger.info("Test with AQE setting")
             features = expand_features(features, settings.expansion, device=self._device())
         images = self._on_grid(features)
-        self.results_by_setting = {PLAIN: self._score(images, split, PLAIN)}
-        if settings.rerank is not None:
-            self.results_by_setting[RERANKED] = self._score(images, split, RERANKED)
-        return copy.deepcopy(list(self.results_by_setting.values())[-1])
+        self.results_by_setting = {}
+        for setting in (PLAIN,) if settings.rerank is None else (PLAIN, RERANKED):
+            self.results_by_setting[setting] = self._score(images, split, setting)
+        return copy.deepcopy(self.results_by_setting[setting])
 
     def _on_grid(self, features: NDArray[np.float32]) -> RetrievalFeatures:
         query, gallery = features[: self._num_query], features[self._num_query :]

@@ -58,10 +58,8 @@ class SubmissionWriter(ReidEvaluator):
             return OrderedDict()
         if len(features) != len(self._names):
             raise ValueError(f"{len(features)} images were seen, {len(self._names)} were expected")
-        source = distance_source(
-            self._on_grid(features), self.settings.rerank, device=self._device()
-        )
-        self._write(source)
+        images = self._on_grid(features)
+        self._write(distance_source(images, self.settings.rerank, device=self._device()))
         return OrderedDict()
 
     def _write(self, source: DistanceSource) -> None:
@@ -69,9 +67,8 @@ class SubmissionWriter(ReidEvaluator):
             writer = csv.writer(file)
             writer.writerow(["", *self._names[self._num_query :]])
             for start, stop in row_blocks(source, None):
-                for name, row in zip(
-                    self._names[start:stop], source.rows(start, stop).tolist(), strict=True
-                ):
+                names, rows = self._names[start:stop], source.rows(start, stop).tolist()
+                for name, row in zip(names, rows, strict=True):
                     writer.writerow([name, *(f"{distance:.6f}" for distance in row)])
         logger.info(
             "No identities, so no score: distances of %d queries to %d gallery images are in %s",

@@ -45,18 +45,17 @@ def ragged_ranges(
     """
     counts = counts.astype(np.int64, copy=False)
     owner = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-    return owner, starts.astype(np.int64, copy=False)[owner] + positions_in_groups(owner, counts)
+    values = positions_in_groups(owner, counts)
+    values += starts.astype(np.int64, copy=False)[owner]
+    return owner, values
 
 
-def positions_in_groups(owner: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number the members of each group from 0.
+def positions_in_groups(owner: NDArray[np.int64], counts: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Number the members of each group from 0, (p,).
 
     Args:
         owner: (p,) group of each element, ascending.
         counts: (n,) size of each group.
-
-    Returns:
-        (p,) position of each element within its group.
     """
     first_position = np.cumsum(counts) - counts
     return np.arange(len(owner), dtype=np.int64) - first_position[owner]

@@ -1,6 +1,6 @@
 """Checks on features and distances that come into an evaluation: a wrong row is named, never scored."""
 
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import torch
@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from mdpr.errors import EvaluationError
 
+# (N, D) floating-point values, a row for each image.
+FeatureRows: TypeAlias = torch.Tensor | NDArray[np.floating]
+
 _ROWS_NAMED: Final = 5
 _ROWS_PER_CHECK: Final = 4096
 
 
-def as_feature_matrix(
-    features: torch.Tensor | NDArray[np.floating], name: str
-) -> NDArray[np.float32]:
+def as_feature_matrix(features: FeatureRows, name: str) -> NDArray[np.float32]:
     """Bring features to one form: (N, D) float32, contiguous, on the CPU, all finite.
 
     Args:
@@ -29,11 +30,8 @@ def as_feature_matrix(
         ValueError: not two-dimensional, no row, no column, or not finite (rows named, counted).
     """
     if isinstance(features, torch.Tensor):
-        features = (
-            features.detach().to("cpu", torch.float32).numpy()
-            if features.is_floating_point()
-            else features.detach().cpu().numpy()
-        )
+        features = features.detach().cpu()
+        features = (features.float() if features.is_floating_point() else features).numpy()
     array = np.asarray(features)
     if not np.issubdtype(array.dtype, np.floating):
         raise TypeError(f"{name}: floating-point values are needed, got dtype {array.dtype}")

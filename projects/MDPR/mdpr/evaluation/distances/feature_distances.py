@@ -10,10 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mdpr.evaluation.distances.checks import as_feature_matrix, check_nonzero_rows
+from mdpr.evaluation.distances.checks import FeatureRows, as_feature_matrix, check_nonzero_rows
 from mdpr.evaluation.distances.grid import GridFeatures, to_grid
-
-__all__ = ["DISTANCE_METRICS", "FeatureDistances", "RetrievalFeatures"]
 
 DISTANCE_METRICS: Final = ("cosine", "euclidean")
 _DOUBLE_GALLERY_BYTES: Final = 512 * 2**20
@@ -36,10 +34,7 @@ class RetrievalFeatures:
 
     @classmethod
     def from_features(
-        cls,
-        query_features: torch.Tensor | NDArray[np.floating],
-        gallery_features: torch.Tensor | NDArray[np.floating],
-        metric: str,
+        cls, query_features: FeatureRows, gallery_features: FeatureRows, metric: str
     ) -> "RetrievalFeatures":
         """Check features (Q, D) and (G, D) and put them on the grid.
 
@@ -89,6 +84,10 @@ class RetrievalFeatures:
         """The G gallery vectors."""
         return self.images[self.num_query :]
 
+    def distances(self, device: str) -> "FeatureDistances":
+        """Make distances between them, on demand and on ``device``."""
+        return FeatureDistances(self.query, self.gallery, metric=self.metric, device=device)
+
 
 class FeatureDistances:
     """Distances between features: 1 - cosine similarity, or squared Euclidean.
@@ -111,6 +110,7 @@ class FeatureDistances:
         self._metric = metric
         self._device = torch.device(device)
         self._query = query
+        self.num_query, self.num_gallery = len(query), len(gallery)
         self._scale, self._squared_length = self._to_device(gallery)
         values = torch.from_numpy(gallery.values).to(self._device)
         fits = 8 * values.numel() <= _DOUBLE_GALLERY_BYTES
@@ -118,40 +118,21 @@ class FeatureDistances:
         self._chunk = len(gallery) if fits else _GALLERY_CHUNK
         self._buffer = torch.empty(0, len(gallery), dtype=torch.float64, device=self._device)
 
-    @classmethod
+    @staticmethod
     def from_features(
-        cls,
-        query_features: torch.Tensor | NDArray[np.floating],
-        gallery_features: torch.Tensor | NDArray[np.floating],
+        query_features: FeatureRows,
+        gallery_features: FeatureRows,
         *,
         metric: str = "cosine",
         device: str = "cpu",
     ) -> "FeatureDistances":
-        """Check features, put them on the grid and take them.
-
-        Args:
-            query_features: (Q, D) floating point.
-            gallery_features: (G, D) floating point.
-            metric: "cosine" or "euclidean".
-            device: where the distances are computed.
+        """Check features (Q, D) and (G, D), put them on the grid and take them.
 
         Raises:
-            TypeError: features that are not floating point.
-            ValueError: an empty set, shapes that do not fit, values that are not finite, an
-                unknown metric, or a zero vector under cosine.
+            TypeError, ValueError: as `RetrievalFeatures.from_features`.
         """
         features = RetrievalFeatures.from_features(query_features, gallery_features, metric)
-        return cls(features.query, features.gallery, metric=metric, device=device)
-
-    @property
-    def num_query(self) -> int:
-        """Number of query vectors Q."""
-        return len(self._query)
-
-    @property
-    def num_gallery(self) -> int:
-        """Number of gallery vectors G."""
-        return len(self._gallery)
+        return features.distances(device)
 
     def rows(self, start: int, stop: int) -> torch.Tensor:
         """Compute rows ``start`` .. ``stop - 1``, (stop - start, G) float64."""

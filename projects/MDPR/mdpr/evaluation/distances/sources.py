@@ -20,15 +20,15 @@ _BLOCK_BYTES: Final = 64 * 2**20
 
 
 class DistanceSource(Protocol):
-    """Q x G distances, made in blocks of rows."""
+    """Q x G distances, made in blocks of rows.
 
-    @property
-    def num_query(self) -> int:
-        """Number of rows Q."""
+    Attributes:
+        num_query: number of rows Q.
+        num_gallery: number of columns G.
+    """
 
-    @property
-    def num_gallery(self) -> int:
-        """Number of columns G."""
+    num_query: int
+    num_gallery: int
 
     def rows(self, start: int, stop: int) -> torch.Tensor:
         """Make rows ``start`` .. ``stop - 1``.
@@ -64,10 +64,7 @@ class MatrixDistances:
     """Distances that are already there, as a (Q, G) matrix; it is read, never changed."""
 
     def __init__(self, distances: NDArray[np.floating]) -> None:
-        """Take a matrix.
-
-        Args:
-            distances: (Q, G) floating point or integers, Q, G >= 1, finite.
+        """Take ``distances``, (Q, G) floating point or integers, Q, G >= 1, finite.
 
         Raises:
             ValueError: another shape, an empty matrix, or values that are not finite.
@@ -79,16 +76,7 @@ class MatrixDistances:
             )
         check_finite_rows(distances, "distances")
         self._distances = distances
-
-    @property
-    def num_query(self) -> int:
-        """Number of rows Q."""
-        return self._distances.shape[0]
-
-    @property
-    def num_gallery(self) -> int:
-        """Number of columns G."""
-        return self._distances.shape[1]
+        self.num_query, self.num_gallery = distances.shape
 
     def rows(self, start: int, stop: int) -> torch.Tensor:
         """Copy rows ``start`` .. ``stop - 1``, (stop - start, G) float64."""

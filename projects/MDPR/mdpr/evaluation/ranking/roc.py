@@ -128,11 +128,8 @@ class _Tail:
     ) -> list[float] | None:
         """Read the curve, or return None where it does not reach far enough.
 
-        Args:
-            rates: false positive rates.
-            level_counts: same-person pairs at each level, largest distance first.
-            num_matches: number of same-person pairs.
-            complete: there are no further levels.
+        ``level_counts`` are the same-person pairs at each level, largest distance first;
+        ``complete`` tells that there are no further levels.
         """
         if self.total == 0:
             return [float("nan")] * len(rates)

@@ -25,20 +25,40 @@ class SingleShotDraws:
         self._seed = seed
         self._repeats = repeats
         self._query_person = labels.query_person
-        self._order = np.argsort(labels.gallery_person, kind="stable")
+        self._order = labels.gallery_order
         self._people, self._first, self._size = np.unique(
             labels.gallery_person[self._order], return_index=True, return_counts=True
         )
 
-    def draw(self, query: int, matches: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-        """Draw galleries for one query.
+    def match_ranks(
+        self, start: int, block: NDArray[np.float64], pairs: SameIdentityPairs
+    ) -> list[NDArray[np.int64]]:
+        """Rank the match in each drawn gallery.
+
+        Args:
+            start: index of the block's first query.
+            block: (B, G) distances.
+            pairs: of the block.
+
+        Returns:
+            (repeats,) ranks from 0, for every query of the block with a match.
+        """
+        found = []
+        bounds = np.searchsorted(pairs.match_rows, np.arange(len(block) + 1))
+        for row in np.unique(pairs.match_rows).tolist():
+            matches = pairs.match_columns[bounds[row] : bounds[row + 1]]
+            drawn, own = self._draw(start + row, matches)
+            distances = block[row][drawn]
+            match, match_column = distances[:, own, None], drawn[:, own, None]
+            nearer = (distances < match) | ((distances == match) & (drawn < match_column))
+            found.append(np.count_nonzero(nearer, axis=1))
+        return found
+
+    def _draw(self, query: int, matches: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+        """Draw galleries for one query with matches (m,), in gallery order.
 
         One number u in [0, 1) is drawn for each gallery and person (persons ascending); the
         image is the one at floor(u * n) among the person's n images in gallery order.
-
-        Args:
-            query: index of the query.
-            matches: (m,) its matches in gallery order, m >= 1.
 
         Returns:
             (repeats, I) gallery columns of the I persons in ascending order, and the place of
@@ -50,30 +70,3 @@ class SingleShotDraws:
         own = int(np.searchsorted(self._people, self._query_person[query]))
         drawn[:, own] = matches[(u[:, own] * len(matches)).astype(np.int64)]
         return drawn, own
-
-    def first_match_counts(
-        self, start: int, block: NDArray[np.float64], pairs: SameIdentityPairs, max_rank: int
-    ) -> NDArray[np.int64]:
-        """Count at which rank the match of each drawn gallery comes.
-
-        Args:
-            start: index of the block's first query.
-            block: (B, G) distances.
-            pairs: of the block.
-            max_rank: ranks to count.
-
-        Returns:
-            (max_rank,) number of draws, over all queries of the block with a match, whose match
-            is at rank 0, 1, ...
-        """
-        counts = np.zeros(max_rank, dtype=np.int64)
-        bounds = np.searchsorted(pairs.match_rows, np.arange(len(block) + 1))
-        for row in np.unique(pairs.match_rows).tolist():
-            matches = pairs.match_columns[bounds[row] : bounds[row + 1]]
-            drawn, own = self.draw(start + row, matches)
-            distances = block[row][drawn]
-            match, match_column = distances[:, own, None], drawn[:, own, None]
-            nearer = (distances < match) | ((distances == match) & (drawn < match_column))
-            ranks = np.count_nonzero(nearer, axis=1)
-            counts += np.bincount(ranks, minlength=max_rank)[:max_rank]
-        return counts

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from mdpr.evaluation.distances.checks import as_feature_matrix, check_nonzero_rows, name_rows
+from mdpr.evaluation.distances.checks import (
+    FeatureRows,
+    as_feature_matrix,
+    check_nonzero_rows,
+    name_rows,
+)
 from mdpr.evaluation.distances.grid import to_grid
 from mdpr.evaluation.reranking.neighbours import nearest_neighbours
 
@@ -48,10 +52,7 @@ class QueryExpansionOptions:
 
 
 def expand_features(
-    features: torch.Tensor | NDArray[np.floating],
-    options: QueryExpansionOptions | None = None,
-    *,
-    device: str = "cpu",
+    features: FeatureRows, options: QueryExpansionOptions | None = None, *, device: str = "cpu"
 ) -> NDArray[np.float32]:
     """Replace every feature by the weighted mean of its nearest neighbours.
 

@@ -1,7 +1,5 @@
-"""Features of a data set in one file, and their scores without the model that made them.
-
-The file is an ``.npz`` with ``features`` (N, D) float32, ``person`` (N,) int64, ``camera`` (N,)
-int64 and ``is_query`` (N,) bool.
+"""Features of a data set in one file, an ``.npz`` with the arrays of `SavedFeatures`, and their scores
+without the model that made them.
 """
 
 import json
@@ -19,14 +17,6 @@ from mdpr.evaluation.ranking.ranking import RankingOptions, rank
 from mdpr.evaluation.reranking.reranking import RerankOptions, distance_source
 from mdpr.evaluation.saved_files.archives import Layout, check_layout, read_record, write_record
 from mdpr.files import write_atomically
-
-__all__ = [
-    "SavedFeatures",
-    "evaluate_file",
-    "load_features",
-    "save_features",
-    "score_saved_features",
-]
 
 _LAYOUT: Final[Layout] = {
     "features": (np.float32, "ND"),
@@ -60,11 +50,8 @@ class SavedFeatures:
     def __post_init__(self) -> None:
         check_layout({name: getattr(self, name) for name in _LAYOUT}, _LAYOUT)
         as_feature_matrix(self.features, "array 'features'")
-        for part, count in (
-            ("query", np.count_nonzero(self.is_query)),
-            ("gallery", np.count_nonzero(~self.is_query)),
-        ):
-            if count == 0:
+        for part, chosen in (("query", self.is_query), ("gallery", ~self.is_query)):
+            if not chosen.any():
                 raise ValueError(
                     f"array 'is_query': none of the {len(self.features)} images is a {part} image"
                 )
@@ -101,10 +88,7 @@ def load_features(file: str | Path) -> SavedFeatures:
     """Read features that `save_features` (or anyone else) has written.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        TypeError: an array of another dtype.
-        ValueError: not an ``.npz`` file, an array that is missing, or what `SavedFeatures`
-            refuses. The message names the file and the array.
+        FileNotFoundError, TypeError, ValueError: as `read_record`.
     """
     return read_record(file, SavedFeatures, _LAYOUT)
 
@@ -161,8 +145,7 @@ def evaluate_file(
 
     Raises:
         OSError: a file that cannot be read or written.
-        TypeError: as `load_features`.
-        ValueError: as `load_features` and `score_saved_features`.
+        TypeError, ValueError: as `load_features` and `score_saved_features`.
     """
     scores = score_saved_features(
         load_features(file), metric=metric, rerank=rerank, options=options, device=device

@@ -17,8 +17,6 @@ from mdpr.evaluation.ranking.labels import RetrievalLabels
 from mdpr.evaluation.ranking.scores import RankingResult
 from mdpr.evaluation.saved_files.archives import Layout, check_layout, read_record, write_record
 
-__all__ = ["SavedRankings", "load_rankings", "save_rankings"]
-
 _LAYOUT: Final[Layout] = {
     "ranked": (np.int64, "QK"),
     "distance": (np.float64, "QK"),
@@ -133,9 +131,6 @@ def load_rankings(file: str | Path) -> SavedRankings:
     """Read rankings that `save_rankings` has written.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        TypeError: an array of another dtype.
-        ValueError: not an ``.npz`` file, an array that is missing, or what `SavedRankings` refuses.
-            The message names the file and the array.
+        FileNotFoundError, TypeError, ValueError: as `read_record`.
     """
     return read_record(file, SavedRankings, _LAYOUT)
