@@ -18,6 +18,9 @@ from fastreid.evaluation import print_csv_format
 from fastreid.utils import comm, compute_dist
 from mdpr.config import add_mdpr_config
 from mdpr.evaluation import ReidEvaluator, load_features, load_rankings, score_saved_features
+from mdpr.evaluation.distances import feature_distances
+from mdpr.evaluation.distances.feature_distances import RetrievalFeatures
+from mdpr.evaluation.reranking import neighbours
 from torch import multiprocessing
 
 NUM_QUERY = 20
@@ -85,6 +88,32 @@ def test_equals_fastreid(options, fastreid_on_cpu):
     assert all(type(value) is float for value in result.values())
 
 
+@pytest.mark.parametrize(
+    "options", [(), ("TEST.RERANK.ENABLED", True), ("TEST.AQE.ENABLED", True)], ids=str
+)
+@pytest.mark.parametrize(
+    ("wanted", "has_gpu", "device"),
+    [("cpu", True, "cpu"), ("cuda", False, "cpu"), ("cuda:1", True, "cuda:1")],
+)
+def test_the_config_decides_about_the_gpu(options, wanted, has_gpu, device, monkeypatch):
+    asked = []
+
+    def find_candidates(features, k, place):
+        asked.append(place)
+        return search(features, k, "cpu")
+
+    def distances(features, place):
+        asked.append(place)
+        return make_distances(features, "cpu")
+
+    search, make_distances = neighbours.find_candidates, RetrievalFeatures.distances
+    monkeypatch.setattr(neighbours, "find_candidates", find_candidates)
+    monkeypatch.setattr(RetrievalFeatures, "distances", distances)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    run(ReidEvaluator(config(*options, "MODEL.DEVICE", wanted), NUM_QUERY), dataset())
+    assert set(asked) == {device}
+
+
 def test_euclidean_metric():
     query, gallery, labels = random_problem(0)
     result = run(ReidEvaluator(config("TEST.METRIC", "euclidean"), NUM_QUERY), dataset())
@@ -102,6 +131,25 @@ def test_reranking_gives_both_results():
     assert plain.results_by_setting == {"": plain_result}
     assert reranked.results_by_setting == {"": plain_result, "+rerank": reranked_result}
     assert plain_result["mAP"] != reranked_result["mAP"]
+
+
+def test_features_are_checked_and_put_on_the_grid_once(monkeypatch):
+    checked, on_grid = [], []
+    check, put = feature_distances.as_feature_matrix, feature_distances.to_grid
+
+    def check_and_note(features, name):
+        checked.append(name)
+        return check(features, name)
+
+    def put_and_note(*parts, normalise):
+        on_grid.append([len(part) for part in parts])
+        return put(*parts, normalise=normalise)
+
+    monkeypatch.setattr(feature_distances, "as_feature_matrix", check_and_note)
+    monkeypatch.setattr(feature_distances, "to_grid", put_and_note)
+    run(ReidEvaluator(config("TEST.RERANK.ENABLED", True), NUM_QUERY), dataset())
+    assert checked == ["query features", "gallery features"]
+    assert on_grid == [[20, 80]]
 
 
 def test_returned_results_can_be_changed():

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from mdpr.benchmarks.measuring import Bench
 from mdpr.benchmarks.retrieval import Size, synthetic_features
 from mdpr.evaluation import RankingResult, RerankedDistances, RerankOptions, rank, rank_features
-from mdpr.evaluation.distances import images_on_grid
-from mdpr.evaluation.neighbours import nearest_neighbours
+from mdpr.evaluation.distances.feature_distances import RetrievalFeatures
+from mdpr.evaluation.reranking.neighbours import nearest_neighbours
 
 __all__ = ["measure_dense", "measure_growth", "measure_ours"]
 
@@ -37,7 +37,7 @@ def measure_growth(bench: Bench, size: Size, dimension: int) -> None:
 
     stage = partial(bench.stage, size.name, dimension)
     stage("growth: rank", lambda: rank_features(query, gallery, labels))
-    images = images_on_grid(query, gallery, "cosine")
+    images = RetrievalFeatures.from_features(query, gallery, "cosine").images
     options = RerankOptions()
     stage("growth: neighbours", lambda: nearest_neighbours(images, options.k1))
     source = stage("growth: neighbours and encode", lambda: RerankedDistances(query, gallery))

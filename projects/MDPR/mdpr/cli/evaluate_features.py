@@ -1,20 +1,18 @@
 """Score saved features: mAP, CMC and mINP of an .npz file, without a network."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from mdpr.cli.reporting import say
 from mdpr.evaluation import (
+    DISTANCE_METRICS,
+    PROTOCOLS,
     RankingOptions,
     RerankOptions,
-    load_features,
-    score_saved_features,
+    evaluate_file,
 )
-from mdpr.evaluation.checks import METRICS
-from mdpr.evaluation.ranking import PROTOCOLS
 
 __all__ = ["main"]
 
@@ -31,18 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         rerank = RerankOptions(options.k1, options.k2, options.weight) if options.rerank else None
-        scores = score_saved_features(
-            load_features(options.file),
+        scores = evaluate_file(
+            options.file,
             metric=options.metric,
             rerank=rerank,
             options=RankingOptions(protocol=options.protocol),
+            json_file=options.json,
         )
     except (OSError, TypeError, ValueError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     say("\n".join(f"{name:8}{value:7.2f} %" for name, value in scores.items()))
-    if options.json:
-        options.json.write_text(json.dumps(scores, indent=2) + "\n")
     return 0
 
 
@@ -63,6 +60,6 @@ def _parser() -> argparse.ArgumentParser:
         help="of re-ranking",
     )
     parser.add_argument("--protocol", choices=PROTOCOLS, default=PROTOCOLS[0])
-    parser.add_argument("--metric", choices=METRICS, default=METRICS[0])
+    parser.add_argument("--metric", choices=DISTANCE_METRICS, default=DISTANCE_METRICS[0])
     parser.add_argument("--json", type=Path, help="also write the scores to this file")
     return parser

@@ -1,24 +1,48 @@
-"""Evaluation: exact ranking metrics, k-reciprocal re-ranking and query expansion, in blocks."""
+"""Evaluation: exact ranking metrics, k-reciprocal re-ranking and query expansion, in blocks.
 
-from mdpr.evaluation.distances import DistanceSource, FeatureDistances, MatrixDistances
+A ladder, each rung a folder that imports only those below it:
+
+- `saved_files`: `features` and their scores without a model, `rankings`; `archives` checks both
+- `reranking`: plain or re-ranked distances (`reranking`, by `k_reciprocal`), `query_expansion`; both from
+  exact nearest `neighbours`, which a faster search for `candidates` (GPU or CPU) goes before
+- `ranking`: `ranking` with its protocols (`single_shot` for the classic CUHK03), `labels` of the images,
+  `scores` (AP, INP, CMC), `roc` (TPR@FPR)
+- `distances`: `sources` of blocks of them, `feature_distances`, the `grid` on which these are exact, the
+  one rule for ties (`ordering`); `checks` that name wrong rows; `arrays`
+
+On top stand `evaluator` (collects features in fast-reid's loop and scores them), `submission` (in its
+place for a set without identities), `settings` (from the config) and `gather` (features of all processes).
+"""
+
+from mdpr.evaluation.distances.feature_distances import DISTANCE_METRICS, FeatureDistances
+from mdpr.evaluation.distances.sources import DistanceSource, MatrixDistances
 from mdpr.evaluation.evaluator import ReidEvaluator
-from mdpr.evaluation.labels import RetrievalLabels
-from mdpr.evaluation.query_expansion import QueryExpansionOptions, expand_features
-from mdpr.evaluation.ranking import RankingOptions, rank, rank_distances, rank_features
-from mdpr.evaluation.rerank import RerankedDistances, RerankOptions
-from mdpr.evaluation.roc import tpr_at_fpr
-from mdpr.evaluation.saved_features import (
+from mdpr.evaluation.ranking.labels import RetrievalLabels
+from mdpr.evaluation.ranking.ranking import (
+    PROTOCOLS,
+    RankingOptions,
+    rank,
+    rank_distances,
+    rank_features,
+)
+from mdpr.evaluation.ranking.roc import tpr_at_fpr
+from mdpr.evaluation.ranking.scores import RankingResult
+from mdpr.evaluation.reranking.query_expansion import QueryExpansionOptions, expand_features
+from mdpr.evaluation.reranking.reranking import RerankedDistances, RerankOptions
+from mdpr.evaluation.saved_files.features import (
     SavedFeatures,
+    evaluate_file,
     load_features,
     save_features,
     score_saved_features,
 )
-from mdpr.evaluation.saved_rankings import SavedRankings, load_rankings, save_rankings
-from mdpr.evaluation.scores import RankingResult
+from mdpr.evaluation.saved_files.rankings import SavedRankings, load_rankings, save_rankings
 from mdpr.evaluation.settings import EvaluationSettings
 from mdpr.evaluation.submission import SubmissionWriter
 
 __all__ = [
+    "DISTANCE_METRICS",
+    "PROTOCOLS",
     "DistanceSource",
     "EvaluationSettings",
     "FeatureDistances",
@@ -33,6 +57,7 @@ __all__ = [
     "SavedFeatures",
     "SavedRankings",
     "SubmissionWriter",
+    "evaluate_file",
     "expand_features",
     "load_features",
     "load_rankings",

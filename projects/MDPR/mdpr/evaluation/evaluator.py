@@ -20,16 +20,16 @@ from fastreid.utils import comm
 from numpy.typing import NDArray
 
 from mdpr.errors import EvaluationError
-from mdpr.evaluation.distances import DistanceSource, FeatureDistances
+from mdpr.evaluation.distances.feature_distances import RetrievalFeatures
 from mdpr.evaluation.gather import gather_rows
-from mdpr.evaluation.labels import RetrievalLabels
-from mdpr.evaluation.query_expansion import expand_features
-from mdpr.evaluation.ranking import rank
-from mdpr.evaluation.rerank import RerankedDistances
-from mdpr.evaluation.roc import tpr_at_fpr
-from mdpr.evaluation.saved_features import SavedFeatures, save_features
-from mdpr.evaluation.saved_rankings import SavedRankings, save_rankings
-from mdpr.evaluation.scores import RankingResult
+from mdpr.evaluation.ranking.labels import RetrievalLabels
+from mdpr.evaluation.ranking.ranking import rank
+from mdpr.evaluation.ranking.roc import tpr_at_fpr
+from mdpr.evaluation.ranking.scores import RankingResult
+from mdpr.evaluation.reranking.query_expansion import expand_features
+from mdpr.evaluation.reranking.reranking import distance_source
+from mdpr.evaluation.saved_files.features import SavedFeatures, save_features
+from mdpr.evaluation.saved_files.rankings import SavedRankings, save_rankings
 from mdpr.evaluation.settings import EvaluationSettings
 
 logger = logging.getLogger(__name__)
@@ -133,26 +133,22 @@ class ReidEvaluator(FastReidEvaluator):
         split = RetrievalLabels.split(labels[:, 0], labels[:, 1], self._num_query)
         if settings.expansion is not None:
             logger.info("Test with AQE setting")
-            features = expand_features(features, settings.expansion)
-        query, gallery = features[: self._num_query], features[self._num_query :]
-        device = self._device()
+            features = expand_features(features, settings.expansion, device=self._device())
+        images = self._on_grid(features)
         self.results_by_setting = {}
-        setting = PLAIN
-        source: DistanceSource = FeatureDistances.from_features(
-            query, gallery, metric=settings.metric, device=device
-        )
-        self.results_by_setting[PLAIN] = self._score(source, split, setting)
-        if settings.rerank is not None:
-            setting = RERANKED
-            source = RerankedDistances(
-                query, gallery, metric=settings.metric, options=settings.rerank, device=device
-            )
-            self.results_by_setting[RERANKED] = self._score(source, split, setting)
+        for setting in (PLAIN,) if settings.rerank is None else (PLAIN, RERANKED):
+            self.results_by_setting[setting] = self._score(images, split, setting)
         return copy.deepcopy(self.results_by_setting[setting])
 
+    def _on_grid(self, features: NDArray[np.float32]) -> RetrievalFeatures:
+        query, gallery = features[: self._num_query], features[self._num_query :]
+        return RetrievalFeatures.from_features(query, gallery, self.settings.metric)
+
     def _score(
-        self, source: DistanceSource, labels: RetrievalLabels, setting: str
+        self, features: RetrievalFeatures, labels: RetrievalLabels, setting: str
     ) -> OrderedDict[str, float]:
+        rerank = self.settings.rerank if setting == RERANKED else None
+        source = distance_source(features, rerank, device=self._device())
         start = time.perf_counter()
         ranking = rank(source, labels, self.settings.ranking)
         results = OrderedDict(ranking.percentages())
@@ -188,6 +184,6 @@ class ReidEvaluator(FastReidEvaluator):
         return Path(self._output_dir or self.cfg.OUTPUT_DIR) / f"{stem}.npz"
 
     def _device(self) -> str:
-        """Choose where distances are computed: the model's GPU where there is one."""
-        wants_gpu = self.cfg.MODEL.DEVICE.startswith("cuda")
-        return "cuda" if wants_gpu and torch.cuda.is_available() else "cpu"
+        """Choose where all of an evaluation is computed: on the model's GPU where there is one."""
+        device: str = self.cfg.MODEL.DEVICE
+        return device if device.startswith("cuda") and torch.cuda.is_available() else "cpu"

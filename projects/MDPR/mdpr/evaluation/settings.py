@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from fastreid.config import CfgNode
 
 from mdpr.errors import ConfigError
-from mdpr.evaluation.checks import METRICS
-from mdpr.evaluation.query_expansion import QueryExpansionOptions
-from mdpr.evaluation.ranking import PROTOCOLS, RankingOptions
-from mdpr.evaluation.rerank import RerankOptions
+from mdpr.evaluation.distances.feature_distances import DISTANCE_METRICS
+from mdpr.evaluation.ranking.ranking import PROTOCOLS, RankingOptions
+from mdpr.evaluation.reranking.query_expansion import QueryExpansionOptions
+from mdpr.evaluation.reranking.reranking import RerankOptions
 
 __all__ = ["EvaluationSettings"]
 
@@ -42,9 +42,9 @@ class EvaluationSettings:
             ConfigError: a key has a value that cannot be used; the message names it.
         """
         test = cfg.TEST
-        if test.METRIC not in METRICS:
+        if test.METRIC not in DISTANCE_METRICS:
             raise ConfigError(
-                f"TEST.METRIC is {test.METRIC!r}: expected one of {', '.join(METRICS)}"
+                f"TEST.METRIC is {test.METRIC!r}: expected one of {', '.join(DISTANCE_METRICS)}"
             )
         settings = {
             "metric": test.METRIC,

@@ -10,10 +10,10 @@ import torch
 from fastreid.config import CfgNode
 from fastreid.utils import comm
 
-from mdpr.evaluation.distances import DistanceSource, FeatureDistances, row_blocks
+from mdpr.evaluation.distances.sources import DistanceSource, row_blocks
 from mdpr.evaluation.evaluator import ReidEvaluator
 from mdpr.evaluation.gather import gather_rows
-from mdpr.evaluation.rerank import RerankedDistances
+from mdpr.evaluation.reranking.reranking import distance_source
 from mdpr.files import write_atomically
 
 logger = logging.getLogger(__name__)
@@ -58,16 +58,8 @@ class SubmissionWriter(ReidEvaluator):
             return OrderedDict()
         if len(features) != len(self._names):
             raise ValueError(f"{len(features)} images were seen, {len(self._names)} were expected")
-        query, gallery = features[: self._num_query], features[self._num_query :]
-        metric, rerank = self.settings.metric, self.settings.rerank
-        source: DistanceSource = FeatureDistances.from_features(
-            query, gallery, metric=metric, device=self._device()
-        )
-        if rerank is not None:
-            source = RerankedDistances(
-                query, gallery, metric=metric, options=rerank, device=self._device()
-            )
-        self._write(source)
+        images = self._on_grid(features)
+        self._write(distance_source(images, self.settings.rerank, device=self._device()))
         return OrderedDict()
 
     def _write(self, source: DistanceSource) -> None:
@@ -75,9 +67,8 @@ class SubmissionWriter(ReidEvaluator):
             writer = csv.writer(file)
             writer.writerow(["", *self._names[self._num_query :]])
             for start, stop in row_blocks(source, None):
-                for name, row in zip(
-                    self._names[start:stop], source.rows(start, stop).tolist(), strict=True
-                ):
+                names, rows = self._names[start:stop], source.rows(start, stop).tolist()
+                for name, row in zip(names, rows, strict=True):
                     writer.writerow([name, *(f"{distance:.6f}" for distance in row)])
         logger.info(
             "No identities, so no score: distances of %d queries to %d gallery images are in %s",

@@ -8,8 +8,8 @@ import fastreid.evaluation.rank
 import numpy as np
 from numpy.typing import NDArray
 
-from mdpr.evaluation.labels import RetrievalLabels
-from mdpr.evaluation.ranking import RankingOptions, rank_distances
+from mdpr.evaluation.ranking.labels import RetrievalLabels
+from mdpr.evaluation.ranking.ranking import RankingOptions, rank_distances
 
 
 def eval_cuhk03(  # noqa: PLR0917 -- the signature is fast-reid's

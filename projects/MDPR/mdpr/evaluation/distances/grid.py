@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mdpr.evaluation.parallel import for_each
+from mdpr.evaluation.distances.arrays import for_each
 
 _STEPS_PER_UNIT: Final = 2.0**26
 _ROWS_PER_BLOCK: Final = 512

@@ -1,40 +1,52 @@
 """Files of named arrays (``.npz``): written in one step, and checked against a layout when read."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdpr.files import write_atomically
 
-__all__ = ["Layout", "check_layout", "read_arrays", "write_arrays"]
+__all__ = ["Layout", "check_layout", "read_record", "write_record"]
+
+_Record = TypeVar("_Record")
 
 # Name of an array: dtype, and a letter for the length of each dimension.
 Layout: TypeAlias = Mapping[str, tuple[type[np.generic], str]]
 
 
-def write_arrays(file: str | Path, arrays: Mapping[str, NDArray[Any]]) -> Path:
-    """Write arrays to ``file``; a reader sees the whole file or the one before.
+def write_record(file: str | Path, record: object, layout: Layout) -> Path:
+    """Write those fields of ``record`` that the layout names; a reader sees the whole file or the one before.
 
     Raises:
         OSError: the folder cannot be written to.
     """
+    arrays = {name: getattr(record, name) for name in layout}
     with write_atomically(file, "wb") as stream:
-        np.savez(stream, **arrays)  # type: ignore[arg-type] # its other arguments have names, too
+        np.savez(stream, **arrays)
     return Path(file)
 
 
-def read_arrays(file: str | Path, layout: Layout) -> dict[str, NDArray[Any]]:
-    """Read the arrays of a layout; others in the file are left alone, and no code in it is run.
+def read_record(file: str | Path, record_type: Callable[..., _Record], layout: Layout) -> _Record:
+    """Make a record of the arrays of a layout; others in the file are left alone, and no code in it is run.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: not an ``.npz`` file, or an array that is missing or cannot be read.
+        TypeError: an array of another dtype.
+        ValueError: not an ``.npz`` file, an array that is missing or cannot be read, or what the record
+            refuses. The message names the file and the array.
     """
-    file = Path(file)
+    arrays = _read_arrays(Path(file), layout)
+    try:
+        return record_type(**arrays)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{file}: {error}") from error
+
+
+def _read_arrays(file: Path, layout: Layout) -> dict[str, NDArray[Any]]:
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file")
     try:

@@ -19,11 +19,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mdpr.evaluation.distances import DistanceSource, FeatureDistances, MatrixDistances, row_blocks
-from mdpr.evaluation.labels import RetrievalLabels
-from mdpr.evaluation.ordering import fill_cells
-from mdpr.evaluation.scores import RankingResult, Scores
-from mdpr.evaluation.single_shot import SingleShotDraws
+from mdpr.evaluation.distances.checks import FeatureRows
+from mdpr.evaluation.distances.feature_distances import FeatureDistances
+from mdpr.evaluation.distances.ordering import fill_cells
+from mdpr.evaluation.distances.sources import DistanceSource, MatrixDistances, row_blocks
+from mdpr.evaluation.ranking.labels import RetrievalLabels
+from mdpr.evaluation.ranking.scores import RankingResult, Scores
+from mdpr.evaluation.ranking.single_shot import SingleShotDraws
 
 PROTOCOLS: Final = ("market1501", "cuhk03")
 
@@ -62,8 +64,8 @@ class RankingOptions:
 
 
 def rank_features(
-    query_features: torch.Tensor | NDArray[np.floating],
-    gallery_features: torch.Tensor | NDArray[np.floating],
+    query_features: FeatureRows,
+    gallery_features: FeatureRows,
     labels: RetrievalLabels,
     *,
     metric: str = "cosine",
@@ -130,17 +132,13 @@ def rank(
     """
     options = options or RankingOptions()
     labels.check_size(source.num_query, source.num_gallery)
-    scores = Scores.empty(
-        source.num_query,
-        source.num_gallery,
-        max_rank=options.max_rank,
-        top_k=options.top_k,
+    scores = Scores(
+        labels.num_query, labels.num_gallery, max_rank=options.max_rank, top_k=options.top_k
     )
-    draws = (
-        SingleShotDraws(labels, seed=options.seed, repeats=options.repeats)
-        if options.protocol == "cuhk03"
-        else None
-    )
+    draws = None
+    if options.protocol == "cuhk03":
+        draws = SingleShotDraws(labels, seed=options.seed, repeats=options.repeats)
+    drawn_ranks: list[NDArray[np.int64]] = []
     for start, stop in row_blocks(source, options.block_rows):
         block = source.rows(start, stop)
         pairs = labels.pairs(start, stop)
@@ -148,7 +146,5 @@ def rank(
         fill_cells(block, pairs.junk_rows, pairs.junk_columns, torch.inf)
         scores.add(start, stop, block, pairs)
         if draws is not None:
-            scores.cmc_counts += draws.first_match_counts(
-                start, block.cpu().numpy(), pairs, len(scores.cmc_counts)
-            )
-    return scores.result(count_first_matches=draws is None, repeats=options.repeats)
+            drawn_ranks += draws.match_ranks(start, block.cpu().numpy(), pairs)
+    return scores.finish(np.concatenate(drawn_ranks) if drawn_ranks else None)

@@ -18,8 +18,8 @@ from fastreid.evaluation import rank as fastreid_rank
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mdpr.evaluation import RankingOptions, RetrievalLabels, rank_distances, rank_features
-from mdpr.evaluation import distances as distances_module
-from mdpr.evaluation.ordering import _ranks_by_counting, _ranks_by_sorting
+from mdpr.evaluation.distances import feature_distances
+from mdpr.evaluation.distances.ordering import _ranks_by_counting, _ranks_by_sorting
 
 CLOSE = {"rtol": 0, "atol": 1e-6}
 
@@ -246,8 +246,8 @@ def test_block_size_and_threads_change_no_bit(metric):
 def test_large_galleries_in_chunks_give_the_same_bits(monkeypatch):
     query, gallery, labels = tied_problem()
     expected = rank_features(query, gallery, labels, options=RankingOptions(top_k=20))
-    monkeypatch.setattr(distances_module, "_DOUBLE_GALLERY_BYTES", 0)
-    monkeypatch.setattr(distances_module, "_GALLERY_CHUNK", 7)
+    monkeypatch.setattr(feature_distances, "_DOUBLE_GALLERY_BYTES", 0)
+    monkeypatch.setattr(feature_distances, "_GALLERY_CHUNK", 7)
     assert_identical(
         expected, rank_features(query, gallery, labels, options=RankingOptions(top_k=20))
     )

@@ -1,8 +1,8 @@
 """Candidates for nearest neighbours: what may be among them, for all that rounding can have done.
 
-On a GPU faiss searches in float32. On a CPU the search is a matrix product, in bfloat16 where the CPU
-computes in it and the vectors have one length (cosine), else in float32; a bound of what the format
-rounds away says which vectors have to be kept.
+On a GPU faiss searches in float32. On a CPU, or with a faiss that sees no GPU, the search is a matrix
+product, in bfloat16 where the CPU computes in it and the vectors have one length (cosine), else in
+float32; a bound of what the format rounds away says which vectors have to be kept.
 
 Letters: N vectors, D their dimension, B of them in a block, k neighbours, P pairs of a vector and a
 candidate.
@@ -11,15 +11,15 @@ candidate.
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import faiss
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mdpr.evaluation.grid import GridFeatures
-from mdpr.evaluation.selection import RowGroups
+from mdpr.evaluation.distances.grid import GridFeatures
+from mdpr.evaluation.distances.ordering import RowGroups
 from mdpr.host import cpu_computes_in_bfloat16
 
 __all__ = ["Candidates", "find_candidates"]
@@ -51,12 +51,13 @@ class Candidates:
     undecided: NDArray[np.int64]
 
 
-def find_candidates(features: GridFeatures, k: int) -> Iterator[Candidates]:
+def find_candidates(features: GridFeatures, k: int, device: str) -> Iterator[Candidates]:
     """Find candidates of every vector, block by block: the one switch between GPU and CPU.
 
     Args:
         features: N vectors.
         k: number of neighbours, 1 <= k <= N.
+        device: "cpu", or the GPU to search on.
     """
     # Lengths are brought to 1 and below by a power of two: nothing overflows, and only what is negligible
     # beside the longest vector underflows.
@@ -69,18 +70,20 @@ def find_candidates(features: GridFeatures, k: int) -> Iterator[Candidates]:
     # "Accuracy and Stability of Numerical Algorithms", section 3.1), and the few operations around it.
     unit = (vectors.shape[1] + 8) * 2.0**-24
     error = (unit / (1 - unit) * (lengths + lengths.max()) ** 2).astype(np.float32)
-    if faiss.get_num_gpus() > 0:
-        return _search_on_gpu(vectors, error, k)
+    place = torch.device(device)
+    if place.type == "cuda" and faiss.get_num_gpus() > 0:
+        current = -1  # in faiss's count of GPUs
+        return _search_on_gpu(vectors, error, k, current if place.index is None else place.index)
     return _search_on_cpu(vectors, lengths.astype(np.float32), error, k)
 
 
 def _search_on_gpu(
-    vectors: NDArray[np.float32], error: NDArray[np.float32], k: int
+    vectors: NDArray[np.float32], error: NDArray[np.float32], k: int, gpu: int
 ) -> Iterator[Candidates]:
     num_vectors = len(vectors)
     num_found = min(k + _SPARE, num_vectors)
     resources = faiss.StandardGpuResources()
-    distances, found = faiss.knn_gpu(resources, vectors, vectors, num_found)
+    distances, found = faiss.knn_gpu(resources, vectors, vectors, num_found, device=gpu)
     # Whatever was not found is at least as far as the last one; both distances may be off.
     decided = distances[:, -1] - distances[:, k - 1] > 2 * error
     rows = np.flatnonzero(decided | (num_found == num_vectors))
@@ -93,18 +96,9 @@ def _search_on_gpu(
     )
 
 
-class _Scores(Protocol):
+class _Float32Scores:
     """Half of the squared distances, less what is the same in a whole row: smaller is nearer."""
 
-    def block(self, rows: slice) -> torch.Tensor:
-        """Compute some rows, (B, N); valid until the next call."""
-
-    def slack(self, rows: slice, limit: torch.Tensor) -> torch.Tensor:
-        """How far above ``limit`` (B, 1), a computed score that k columns do not exceed, a column's
-        computed score may be that is among the k nearest: (B, 1)."""
-
-
-class _Float32Scores:
     def __init__(self, vectors: torch.Tensor, error: torch.Tensor, block_rows: int) -> None:
         self._vectors = vectors
         self._half_square = torch.linalg.vecdot(vectors, vectors).mul_(0.5)
@@ -112,17 +106,20 @@ class _Float32Scores:
         self._buffer = torch.empty(block_rows, len(vectors))
 
     def block(self, rows: slice) -> torch.Tensor:
+        """Compute some rows, (B, N); valid until the next call."""
         left, out = self._vectors[rows], self._buffer[: rows.stop - rows.start]
         with _full_float32():
             return torch.addmm(self._half_square, left, self._vectors.T, alpha=-1, out=out)
 
     def slack(self, rows: slice, limit: torch.Tensor) -> torch.Tensor:
+        """How far above ``limit`` (B, 1), a computed score that k columns do not exceed, a column's
+        computed score may be that is among the k nearest: (B, 1)."""
         # Half squares are off by half the error at most, those of the k columns and the column's own.
         return self._error[rows, None]
 
 
 class _BFloat16Scores:
-    """For vectors of one length, of which only the dot products matter."""
+    """The same for vectors of one length, of which only the dot products matter."""
 
     def __init__(
         self, vectors: torch.Tensor, lengths: torch.Tensor, error: torch.Tensor, block_rows: int
@@ -153,16 +150,13 @@ class _BFloat16Scores:
 
 
 def _search_on_cpu(
-    vectors: NDArray[np.float32],
-    lengths: NDArray[np.float32],
-    error: NDArray[np.float32],
-    k: int,
+    vectors: NDArray[np.float32], lengths: NDArray[np.float32], error: NDArray[np.float32], k: int
 ) -> Iterator[Candidates]:
     num_vectors = len(vectors)
     block_rows = min(num_vectors, max(1, _BLOCK_BYTES // (4 * num_vectors)))
     every, errors = torch.from_numpy(vectors), torch.from_numpy(error)
     narrow = cpu_computes_in_bfloat16() and float(np.ptp(lengths)) <= _EQUAL_LENGTHS
-    scores: _Scores = (
+    scores: _Float32Scores | _BFloat16Scores = (
         _BFloat16Scores(every, torch.from_numpy(lengths), errors, block_rows)
         if narrow
         else _Float32Scores(every, errors, block_rows)
@@ -185,7 +179,9 @@ def _search_on_cpu(
         )
 
 
-def _select(scores: _Scores, rows: slice, k: int) -> tuple[RowGroups, torch.Tensor, torch.Tensor]:
+def _select(
+    scores: _Float32Scores | _BFloat16Scores, rows: slice, k: int
+) -> tuple[RowGroups, torch.Tensor, torch.Tensor]:
     """Compute a block; its groups, the limit (B, 1) of candidates, and groups with any (B,)."""
     groups = RowGroups(scores.block(rows), k)
     limit = groups.limit()

@@ -1,9 +1,8 @@
-"""Features of a data set in one file, and their scores without the model that made them.
-
-The file is an ``.npz`` with ``features`` (N, D) float32, ``person`` (N,) int64, ``camera`` (N,)
-int64 and ``is_query`` (N,) bool.
+"""Features of a data set in one file, an ``.npz`` with the arrays of `SavedFeatures`, and their scores
+without the model that made them.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,12 +10,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mdpr.evaluation.archives import Layout, check_layout, read_arrays, write_arrays
-from mdpr.evaluation.checks import check_finite_rows
-from mdpr.evaluation.distances import DistanceSource, FeatureDistances
-from mdpr.evaluation.labels import RetrievalLabels
-from mdpr.evaluation.ranking import RankingOptions, rank
-from mdpr.evaluation.rerank import RerankedDistances, RerankOptions
+from mdpr.evaluation.distances.checks import as_feature_matrix
+from mdpr.evaluation.distances.feature_distances import RetrievalFeatures
+from mdpr.evaluation.ranking.labels import RetrievalLabels
+from mdpr.evaluation.ranking.ranking import RankingOptions, rank
+from mdpr.evaluation.reranking.reranking import RerankOptions, distance_source
+from mdpr.evaluation.saved_files.archives import Layout, check_layout, read_record, write_record
+from mdpr.files import write_atomically
 
 _LAYOUT: Final[Layout] = {
     "features": (np.float32, "ND"),
@@ -49,15 +49,11 @@ class SavedFeatures:
 
     def __post_init__(self) -> None:
         check_layout({name: getattr(self, name) for name in _LAYOUT}, _LAYOUT)
-        num_images = len(self.features)
-        check_finite_rows(self.features, "array 'features'")
-        for part, count in (
-            ("query", np.count_nonzero(self.is_query)),
-            ("gallery", np.count_nonzero(~self.is_query)),
-        ):
-            if count == 0:
+        as_feature_matrix(self.features, "array 'features'")
+        for part, chosen in (("query", self.is_query), ("gallery", ~self.is_query)):
+            if not chosen.any():
                 raise ValueError(
-                    f"array 'is_query': none of the {num_images} images is a {part} image"
+                    f"array 'is_query': none of the {len(self.features)} images is a {part} image"
                 )
 
     @property
@@ -85,23 +81,16 @@ def save_features(file: str | Path, saved: SavedFeatures) -> Path:
     Raises:
         OSError: the folder cannot be written to.
     """
-    return write_arrays(file, {name: getattr(saved, name) for name in _LAYOUT})
+    return write_record(file, saved, _LAYOUT)
 
 
 def load_features(file: str | Path) -> SavedFeatures:
     """Read features that `save_features` (or anyone else) has written.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        TypeError: an array of another dtype.
-        ValueError: not an ``.npz`` file, an array that is missing, or what `SavedFeatures`
-            refuses. The message names the file and the array.
+        FileNotFoundError, TypeError, ValueError: as `read_record`.
     """
-    arrays = read_arrays(file, _LAYOUT)
-    try:
-        return SavedFeatures(**arrays)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{file}: {error}") from error
+    return read_record(file, SavedFeatures, _LAYOUT)
 
 
 def score_saved_features(
@@ -127,10 +116,41 @@ def score_saved_features(
     Raises:
         ValueError: an unknown metric, a zero vector under cosine, or no query with a match.
     """
-    query, gallery = saved.query_features, saved.gallery_features
-    source: DistanceSource
-    if rerank is None:
-        source = FeatureDistances.from_features(query, gallery, metric=metric, device=device)
-    else:
-        source = RerankedDistances(query, gallery, metric=metric, options=rerank, device=device)
+    features = RetrievalFeatures.from_checked(saved.query_features, saved.gallery_features, metric)
+    source = distance_source(features, rerank, device=device)
     return rank(source, saved.labels, options).percentages()
+
+
+def evaluate_file(
+    file: str | Path,
+    *,
+    metric: str = "cosine",
+    rerank: RerankOptions | None = None,
+    options: RankingOptions | None = None,
+    device: str = "cpu",
+    json_file: str | Path | None = None,
+) -> dict[str, float]:
+    """Score a file of features, and write the scores to a JSON file where one is named.
+
+    Args:
+        file: what `load_features` reads.
+        metric: "cosine" or "euclidean".
+        rerank: re-rank with these options; None for no re-ranking.
+        options: protocol and sizes.
+        device: where distances are computed.
+        json_file: where the scores go, too.
+
+    Returns:
+        As `score_saved_features`.
+
+    Raises:
+        OSError: a file that cannot be read or written.
+        TypeError, ValueError: as `load_features` and `score_saved_features`.
+    """
+    scores = score_saved_features(
+        load_features(file), metric=metric, rerank=rerank, options=options, device=device
+    )
+    if json_file is not None:
+        with write_atomically(json_file) as stream:
+            stream.write(json.dumps(scores, indent=2) + "\n")
+    return scores

@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from mdpr.evaluation.checks import as_feature_matrix, check_nonzero_rows, name_rows
-from mdpr.evaluation.grid import to_grid
-from mdpr.evaluation.neighbours import nearest_neighbours
+from mdpr.evaluation.distances.checks import (
+    FeatureRows,
+    as_feature_matrix,
+    check_nonzero_rows,
+    name_rows,
+)
+from mdpr.evaluation.distances.grid import to_grid
+from mdpr.evaluation.reranking.neighbours import nearest_neighbours
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +52,7 @@ class QueryExpansionOptions:
 
 
 def expand_features(
-    features: torch.Tensor | NDArray[np.floating], options: QueryExpansionOptions | None = None
+    features: FeatureRows, options: QueryExpansionOptions | None = None, *, device: str = "cpu"
 ) -> NDArray[np.float32]:
     """Replace every feature by the weighted mean of its nearest neighbours.
 
@@ -58,6 +62,7 @@ def expand_features(
     Args:
         features: (N, D) floating point, queries and gallery together.
         options: alpha, rounds and neighbours.
+        device: where neighbours are searched; it changes no result.
 
     Returns:
         (N, D) float32.
@@ -69,16 +74,16 @@ def expand_features(
     options = options or QueryExpansionOptions()
     expanded = as_feature_matrix(features, "features")
     for _ in range(options.times):
-        expanded = _expand_once(expanded, options)
+        expanded = _expand_once(expanded, options, device)
     return expanded
 
 
 def _expand_once(
-    features: NDArray[np.float32], options: QueryExpansionOptions
+    features: NDArray[np.float32], options: QueryExpansionOptions, device: str
 ) -> NDArray[np.float32]:
     unit = to_grid(features, normalise=True)
     check_nonzero_rows(unit.squared_norm, "features for query expansion")
-    neighbours = nearest_neighbours(unit, options.k)
+    neighbours = nearest_neighbours(unit, options.k, device=device)
     expanded = np.empty_like(features)
     unlike = []
     for start in range(0, len(features), _ROWS_PER_BLOCK):

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from mdpr.evaluation.grid import squared_distances, to_grid
+from mdpr.evaluation.distances.grid import squared_distances, to_grid
 
 
 @pytest.mark.parametrize("normalise", [True, False])

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from mdpr.errors import EvaluationError
-from mdpr.evaluation.checks import name_rows
-from mdpr.evaluation.labels import SameIdentityPairs
-from mdpr.evaluation.ordering import ranks_of_cells, smallest_cells
-from mdpr.evaluation.ragged import positions_in_groups
+from mdpr.evaluation.distances.arrays import positions_in_groups
+from mdpr.evaluation.distances.checks import name_rows
+from mdpr.evaluation.distances.ordering import ranks_of_cells, smallest_cells
+from mdpr.evaluation.ranking.labels import SameIdentityPairs
 
 logger = logging.getLogger(__name__)
 
@@ -73,32 +73,18 @@ class RankingResult:
         return scores
 
 
-@dataclass(eq=False)
 class Scores:
-    """Scores of the queries seen so far; fields as in `RankingResult`.
+    """Scores of the queries seen so far."""
 
-    Attributes:
-        cmc_counts: (R,) int64 drawn galleries with the match at rank 0, 1, ...
-    """
-
-    average_precision: NDArray[np.float64]
-    inverse_negative_penalty: NDArray[np.float64]
-    num_matches: NDArray[np.int64]
-    first_match_rank: NDArray[np.int64]
-    cmc_counts: NDArray[np.int64]
-    top_columns: NDArray[np.int64] | None = None
-    top_distances: NDArray[np.float64] | None = None
-
-    @classmethod
-    def empty(cls, num_query: int, num_gallery: int, *, max_rank: int, top_k: int) -> "Scores":
-        """Start with no query seen; curves and lists end with the gallery."""
+    def __init__(self, num_query: int, num_gallery: int, *, max_rank: int, top_k: int) -> None:
+        """Start with no query seen; the curve and the lists of the ``top_k`` nearest end with the gallery."""
         top_k = min(top_k, num_gallery)
-        return cls(
+        self._result = RankingResult(
+            cmc=np.zeros(min(max_rank, num_gallery)),
             average_precision=np.full(num_query, np.nan),
             inverse_negative_penalty=np.full(num_query, np.nan),
             num_matches=np.zeros(num_query, dtype=np.int64),
             first_match_rank=np.full(num_query, -1, dtype=np.int64),
-            cmc_counts=np.zeros(min(max_rank, num_gallery), dtype=np.int64),
             top_columns=np.full((num_query, top_k), -1, dtype=np.int64) if top_k else None,
             top_distances=np.full((num_query, top_k), np.nan) if top_k else None,
         )
@@ -108,10 +94,10 @@ class Scores:
 
         Args:
             start, stop: place of the block among the queries.
-            block: (stop - start, G) distances, images that are left out at infinity.
+            block: (B, G) distances, images that are left out at infinity.
             pairs: of the block.
         """
-        rows = pairs.match_rows
+        result, rows = self._result, pairs.match_rows
         ranks = ranks_of_cells(block, rows, pairs.match_columns)
         ranks = ranks[np.lexsort((ranks, rows))]
         counts = np.bincount(rows, minlength=stop - start)
@@ -120,49 +106,43 @@ class Scores:
         valid = counts > 0
         last = np.cumsum(counts)[valid] - 1
         found = start + np.flatnonzero(valid)
-        self.num_matches[start:stop] = counts
+        result.num_matches[start:stop] = counts
         total = np.bincount(rows, weights=precision, minlength=stop - start)
-        self.average_precision[found] = total[valid] / counts[valid]
-        self.inverse_negative_penalty[found] = counts[valid] / (ranks[last] + 1)
-        self.first_match_rank[found] = ranks[last - counts[valid] + 1]
-        if self.top_columns is not None and self.top_distances is not None:
-            columns, distances = smallest_cells(block, self.top_columns.shape[1])
-            self.top_columns[start:stop], self.top_distances[start:stop] = columns, distances
+        result.average_precision[found] = total[valid] / counts[valid]
+        result.inverse_negative_penalty[found] = counts[valid] / (ranks[last] + 1)
+        result.first_match_rank[found] = ranks[last - counts[valid] + 1]
+        if result.top_columns is not None and result.top_distances is not None:
+            nearest = smallest_cells(block, result.top_columns.shape[1])
+            result.top_columns[start:stop], result.top_distances[start:stop] = nearest
 
-    def result(self, *, count_first_matches: bool, repeats: int) -> RankingResult:
+    def finish(self, drawn_ranks: NDArray[np.int64] | None) -> RankingResult:
         """Sum up.
 
         Args:
-            count_first_matches: make the CMC from the first matches, not from ``cmc_counts``.
-            repeats: galleries drawn for each query, where ``cmc_counts`` is used.
+            drawn_ranks: ranks (from 0) of the match in drawn galleries, of which the CMC is made; None
+                for that of the whole gallery.
 
         Raises:
             EvaluationError: no query has a match.
         """
-        missing = np.flatnonzero(self.num_matches == 0)
-        num_valid = len(self.num_matches) - len(missing)
-        if num_valid == 0:
+        result = self._result
+        missing = np.flatnonzero(result.num_matches == 0)
+        num_all, num_counted = len(result.num_matches), result.num_valid_queries
+        if num_counted == 0:
             raise EvaluationError(
-                f"none of the {len(missing)} queries has a match in the gallery (the same person "
+                f"none of the {num_all} queries has a match in the gallery (the same person "
                 "seen by another camera): check the person and camera labels"
             )
         if len(missing):
             logger.warning(
                 "%d of %d queries have no match in the gallery and are not counted (%s)",
                 len(missing),
-                len(self.num_matches),
+                num_all,
                 name_rows(missing),
             )
-        counts, draws = self.cmc_counts, repeats
-        if count_first_matches:
-            first = self.first_match_rank[self.num_matches > 0]
-            counts, draws = np.bincount(first, minlength=len(counts))[: len(counts)], 1
-        return RankingResult(
-            cmc=np.cumsum(counts) / (num_valid * draws),
-            average_precision=self.average_precision,
-            inverse_negative_penalty=self.inverse_negative_penalty,
-            num_matches=self.num_matches,
-            first_match_rank=self.first_match_rank,
-            top_columns=self.top_columns,
-            top_distances=self.top_distances,
-        )
+        ranks = drawn_ranks
+        if ranks is None:
+            ranks = result.first_match_rank[result.num_matches > 0]
+        counts = np.bincount(ranks, minlength=len(result.cmc))[: len(result.cmc)]
+        result.cmc[:] = np.cumsum(counts) / len(ranks)
+        return result

@@ -4,9 +4,9 @@ import torch
 from evaluation.reference import neighbours_by_sorting
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mdpr.evaluation import candidates
-from mdpr.evaluation.grid import to_grid
-from mdpr.evaluation.neighbours import nearest_neighbours, neighbours_and_distances
+from mdpr.evaluation.distances.grid import to_grid
+from mdpr.evaluation.reranking import candidates
+from mdpr.evaluation.reranking.neighbours import nearest_neighbours, neighbours_and_distances
 
 
 def on_grid(features, normalise=False):
@@ -71,11 +71,11 @@ def test_fewer_vectors_than_neighbours():
 
 @pytest.fixture
 def gpu(monkeypatch):
-    """A faiss that sees a GPU; the numbers of neighbours asked of it."""
+    """A faiss that sees GPUs; the numbers of neighbours asked of it, and of which."""
     faiss, asked = candidates.faiss, []
 
-    def knn_gpu(resources, queries, vectors, k):
-        asked.append(k)
+    def knn_gpu(resources, queries, vectors, k, device):
+        asked.append((k, device))
         distances, found = faiss.knn(queries, vectors, k)
         # As far off as float32 may be.
         noise = np.random.default_rng(0).uniform(-1e-6, 1e-6, distances.shape)
@@ -135,11 +135,19 @@ def test_noise_on_the_cpu_does_not_show(num, noisy_products):
 
 
 @pytest.mark.parametrize("num", [10, 60, 500])
-def test_noise_on_a_gpu_does_not_show(num, gpu):
+@pytest.mark.parametrize(("device", "index"), [("cuda", -1), ("cuda:1", 1)])
+def test_noise_on_a_gpu_does_not_show(num, device, index, gpu):
     features = nearly_equal(num)
     expected = neighbours_by_sorting(features.values, 8)
+    np.testing.assert_array_equal(nearest_neighbours(features, 8, device=device), expected)
+    assert gpu == [(min(16, num), index)]
+
+
+def test_a_gpu_that_was_not_asked_for_is_left_alone(gpu):
+    features = nearly_equal(60)
+    expected = neighbours_by_sorting(features.values, 8)
     np.testing.assert_array_equal(nearest_neighbours(features, 8), expected)
-    assert gpu == [min(16, num)]
+    assert gpu == []
 
 
 @settings(

@@ -19,9 +19,9 @@ import torch
 from numpy.typing import NDArray
 
 from mdpr.errors import EvaluationError
-from mdpr.evaluation.distances import DistanceSource, row_blocks
-from mdpr.evaluation.labels import RetrievalLabels
-from mdpr.evaluation.ordering import fill_cells, read_cells
+from mdpr.evaluation.distances.ordering import fill_cells, read_cells
+from mdpr.evaluation.distances.sources import DistanceSource, row_blocks
+from mdpr.evaluation.ranking.labels import RetrievalLabels
 
 FALSE_POSITIVE_RATES: Final = (1e-4, 1e-3, 1e-2)
 _SPARE_LEVELS: Final = 64
@@ -128,11 +128,8 @@ class _Tail:
     ) -> list[float] | None:
         """Read the curve, or return None where it does not reach far enough.
 
-        Args:
-            rates: false positive rates.
-            level_counts: same-person pairs at each level, largest distance first.
-            num_matches: number of same-person pairs.
-            complete: there are no further levels.
+        ``level_counts`` are the same-person pairs at each level, largest distance first;
+        ``complete`` tells that there are no further levels.
         """
         if self.total == 0:
             return [float("nan")] * len(rates)

@@ -17,7 +17,7 @@ from mdpr.evaluation import (
     score_saved_features,
 )
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "evaluate_features.py"
+SCRIPT = Path(__file__).parents[3] / "scripts" / "evaluate_features.py"
 
 
 def arrays():
@@ -175,6 +175,12 @@ def test_script(tmp_path, script, capsys):
     expected = score_saved_features(load_features(file), rerank=RerankOptions())
     assert json.loads((tmp_path / "scores.json").read_text()) == expected
     assert f"mAP     {expected['mAP']:7.2f} %" in capsys.readouterr().out
+
+
+def test_a_file_of_scores_that_cannot_be_written(tmp_path, script, capsys):
+    file = write(tmp_path / "set.npz")
+    assert script([str(file), "--json", str(file / "scores.json")]) == 1
+    assert capsys.readouterr().err.startswith("error: ")
 
 
 def test_options_of_the_script(tmp_path, script, capsys):

@@ -1,6 +1,6 @@
-"""Checks on what comes into an evaluation: a wrong input is named, never scored."""
+"""Checks on features and distances that come into an evaluation: a wrong row is named, never scored."""
 
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import torch
@@ -8,20 +8,14 @@ from numpy.typing import NDArray
 
 from mdpr.errors import EvaluationError
 
-METRICS: Final = ("cosine", "euclidean")
+# (N, D) floating-point values, a row for each image.
+FeatureRows: TypeAlias = torch.Tensor | NDArray[np.floating]
+
 _ROWS_NAMED: Final = 5
 _ROWS_PER_CHECK: Final = 4096
 
 
-def check_metric(metric: str) -> None:
-    """Raise ValueError unless ``metric`` is one of ``METRICS``."""
-    if metric not in METRICS:
-        raise ValueError(f"unknown metric {metric!r}: choose one of {', '.join(METRICS)}")
-
-
-def as_feature_matrix(
-    features: torch.Tensor | NDArray[np.floating], name: str
-) -> NDArray[np.float32]:
+def as_feature_matrix(features: FeatureRows, name: str) -> NDArray[np.float32]:
     """Bring features to one form: (N, D) float32, contiguous, on the CPU, all finite.
 
     Args:
@@ -36,11 +30,8 @@ def as_feature_matrix(
         ValueError: not two-dimensional, no row, no column, or not finite (rows named, counted).
     """
     if isinstance(features, torch.Tensor):
-        features = (
-            features.detach().to("cpu", torch.float32).numpy()
-            if (features.is_floating_point())
-            else features.detach().cpu().numpy()
-        )
+        features = features.detach().cpu()
+        features = (features.float() if features.is_floating_point() else features).numpy()
     array = np.asarray(features)
     if not np.issubdtype(array.dtype, np.floating):
         raise TypeError(f"{name}: floating-point values are needed, got dtype {array.dtype}")
@@ -77,24 +68,6 @@ def check_nonzero_rows(norms: NDArray[np.floating], name: str) -> None:
             f"{name}: {len(rows)} of {len(norms)} rows have zero norm ({name_rows(rows)}), "
             "for which cosine similarity is undefined; use the euclidean metric or check the model"
         )
-
-
-def as_label_vector(labels: torch.Tensor | NDArray[np.integer], name: str) -> NDArray[np.int64]:
-    """Bring labels to one form: (N,) int64 on the CPU.
-
-    Raises:
-        TypeError: the values are not integers.
-        ValueError: not one-dimensional, or empty.
-    """
-    array = labels.detach().cpu().numpy() if isinstance(labels, torch.Tensor) else labels
-    array = np.asarray(array)
-    if array.ndim != 1:
-        raise ValueError(f"{name}: shape (N,) is needed, got {array.shape}")
-    if array.size == 0:
-        raise ValueError(f"{name}: empty, there is nothing to evaluate")
-    if not np.issubdtype(array.dtype, np.integer):
-        raise TypeError(f"{name}: integers are needed, got dtype {array.dtype}")
-    return array.astype(np.int64, copy=False)
 
 
 def name_rows(rows: NDArray[np.integer]) -> str:

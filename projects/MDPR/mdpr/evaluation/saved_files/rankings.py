@@ -13,11 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mdpr.evaluation.archives import Layout, check_layout, read_arrays, write_arrays
-from mdpr.evaluation.labels import RetrievalLabels
-from mdpr.evaluation.scores import RankingResult
-
-__all__ = ["SavedRankings", "load_rankings", "save_rankings"]
+from mdpr.evaluation.ranking.labels import RetrievalLabels
+from mdpr.evaluation.ranking.scores import RankingResult
+from mdpr.evaluation.saved_files.archives import Layout, check_layout, read_record, write_record
 
 _LAYOUT: Final[Layout] = {
     "ranked": (np.int64, "QK"),
@@ -126,20 +124,13 @@ def save_rankings(file: str | Path, saved: SavedRankings) -> Path:
     Raises:
         OSError: the folder cannot be written to.
     """
-    return write_arrays(file, {name: getattr(saved, name) for name in _LAYOUT})
+    return write_record(file, saved, _LAYOUT)
 
 
 def load_rankings(file: str | Path) -> SavedRankings:
     """Read rankings that `save_rankings` has written.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        TypeError: an array of another dtype.
-        ValueError: not an ``.npz`` file, an array that is missing, or what `SavedRankings` refuses.
-            The message names the file and the array.
+        FileNotFoundError, TypeError, ValueError: as `read_record`.
     """
-    arrays = read_arrays(file, _LAYOUT)
-    try:
-        return SavedRankings(**arrays)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{file}: {error}") from error
+    return read_record(file, SavedRankings, _LAYOUT)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from evaluation.reference import random_problem
 from mdpr.evaluation import FeatureDistances
-from mdpr.evaluation.ordering import fill_cells
+from mdpr.evaluation.distances.ordering import fill_cells
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 

@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from mdpr.evaluation.distances import FeatureDistances, images_on_grid
-from mdpr.evaluation.k_reciprocal import encode
-from mdpr.evaluation.neighbours import neighbours_and_distances
-from mdpr.evaluation.parallel import for_each
-from mdpr.evaluation.ragged import ragged_ranges
+from mdpr.evaluation.distances.arrays import for_each, ragged_ranges
+from mdpr.evaluation.distances.checks import FeatureRows
+from mdpr.evaluation.distances.feature_distances import RetrievalFeatures
+from mdpr.evaluation.distances.sources import DistanceSource
+from mdpr.evaluation.reranking.k_reciprocal import encode
+from mdpr.evaluation.reranking.neighbours import neighbours_and_distances
 
 _ROWS_PER_BLOCK: Final = 32
 
@@ -41,64 +42,33 @@ class RerankOptions:
     original_weight: float = 0.3
 
     def __post_init__(self) -> None:
-        for name in ("k1", "k2"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"re-ranking: {name} must be at least 1, got {getattr(self, name)}"
-                )
+        for name, value in (("k1", self.k1), ("k2", self.k2)):
+            if value < 1:
+                raise ValueError(f"re-ranking: {name} must be at least 1, got {value}")
         if not 0 <= self.original_weight <= 1:
             raise ValueError(f"re-ranking: lambda must lie in [0, 1], got {self.original_weight}")
 
 
-class RerankedDistances:
-    """Re-ranked distances from queries to the gallery (a `DistanceSource`)."""
+class KReciprocalDistances:
+    """Re-ranked distances from queries to the gallery (a `DistanceSource`), made on demand."""
 
-    def __init__(
-        self,
-        query_features: torch.Tensor | NDArray[np.floating],
-        gallery_features: torch.Tensor | NDArray[np.floating],
-        *,
-        metric: str = "cosine",
-        options: RerankOptions | None = None,
-        device: str = "cpu",
-    ) -> None:
-        """Encode all images; the distances are made on demand.
+    def __init__(self, features: RetrievalFeatures, options: RerankOptions, *, device: str) -> None:
+        """Encode all images.
 
         Args:
-            query_features: (Q, D) floating point.
-            gallery_features: (G, D) floating point.
-            metric: "cosine" (features are scaled to norm 1 first) or "euclidean" (squared
-                distances, of the features as they are).
+            features: of the images.
             options: k1, k2 and lambda.
-            device: where the original distances are computed.
-
-        Raises:
-            TypeError: features that are not floating point.
-            ValueError: an unknown metric, or features that are empty, of wrong shape, not finite
-                or zero under cosine.
+            device: where neighbours are searched and the original distances are computed.
         """
-        options = options or RerankOptions()
-        images = images_on_grid(query_features, gallery_features, metric)
-        num_query = len(query_features)
-        neighbours, distances = neighbours_and_distances(images, options.k1)
+        images, num_query = features.images, features.num_query
+        neighbours, distances = neighbours_and_distances(images, options.k1, device=device)
         encoding = encode(images, neighbours, distances, k1=options.k1, k2=options.k2)
         self._query_encoding = encoding[:num_query]
         # By column: which gallery images have weight on an image.
         self._inverted_gallery = encoding[num_query:].tocsc()
-        self._original = FeatureDistances(
-            images[:num_query], images[num_query:], metric=metric, device=device
-        )
+        self._original = features.distances(device)
         self._original_weight = options.original_weight
-
-    @property
-    def num_query(self) -> int:
-        """Number of query images Q."""
-        return self._original.num_query
-
-    @property
-    def num_gallery(self) -> int:
-        """Number of gallery images G."""
-        return self._original.num_gallery
+        self.num_query, self.num_gallery = self._original.num_query, self._original.num_gallery
 
     def rows(self, start: int, stop: int) -> torch.Tensor:
         """Compute rows ``start`` .. ``stop - 1``, (stop - start, G) float64."""
@@ -134,3 +104,39 @@ class RerankedDistances:
         np.minimum(shared, 1.0, out=shared)
         np.divide(shared, 2.0 - shared, out=shared)
         return np.subtract(1.0, shared, out=shared).reshape(stop - start, self.num_gallery)
+
+
+class RerankedDistances(KReciprocalDistances):
+    """The same, for features that are not on the grid yet."""
+
+    def __init__(
+        self,
+        query_features: FeatureRows,
+        gallery_features: FeatureRows,
+        *,
+        metric: str = "cosine",
+        options: RerankOptions | None = None,
+        device: str = "cpu",
+    ) -> None:
+        """Check features (Q, D) and (G, D) and encode all images.
+
+        Raises:
+            TypeError, ValueError: as `RetrievalFeatures.from_features`.
+        """
+        features = RetrievalFeatures.from_features(query_features, gallery_features, metric)
+        super().__init__(features, options or RerankOptions(), device=device)
+
+
+def distance_source(
+    features: RetrievalFeatures, rerank: RerankOptions | None, *, device: str = "cpu"
+) -> DistanceSource:
+    """Choose the distances that rank: plain ones, or re-ranked ones where there are options for it.
+
+    Args:
+        features: of the images.
+        rerank: k1, k2 and lambda; None for plain distances.
+        device: where they are computed.
+    """
+    if rerank is None:
+        return features.distances(device)
+    return KReciprocalDistances(features, rerank, device=device)

@@ -3,9 +3,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mdpr.evaluation.ordering import first_cells, smallest_cells
-from mdpr.evaluation.parallel import for_each
-from mdpr.evaluation.selection import RowGroups
+from mdpr.evaluation.distances.arrays import for_each
+from mdpr.evaluation.distances.ordering import RowGroups, first_cells, smallest_cells
 
 
 @settings(max_examples=80, deadline=None)

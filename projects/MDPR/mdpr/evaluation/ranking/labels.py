@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mdpr.evaluation.checks import as_label_vector
-from mdpr.evaluation.ragged import ragged_ranges
+from mdpr.evaluation.distances.arrays import ragged_ranges
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +36,7 @@ class RetrievalLabels:
     Attributes:
         query_person, query_camera: (Q,) integers, kept as int64.
         gallery_person, gallery_camera: (G,) integers.
+        gallery_order: (G,) int64 gallery images by person, those of a person in the gallery's order.
 
     Raises:
         TypeError: labels that are not integers.
@@ -47,13 +47,13 @@ class RetrievalLabels:
     query_camera: NDArray[np.int64]
     gallery_person: NDArray[np.int64]
     gallery_camera: NDArray[np.int64]
-    _gallery_order: NDArray[np.int64] = field(init=False, repr=False, compare=False)
+    gallery_order: NDArray[np.int64] = field(init=False, repr=False, compare=False)
     _sorted_person: NDArray[np.int64] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for part in ("query", "gallery"):
-            person = as_label_vector(getattr(self, f"{part}_person"), f"{part} person labels")
-            camera = as_label_vector(getattr(self, f"{part}_camera"), f"{part} camera labels")
+            person = _as_label_vector(getattr(self, f"{part}_person"), f"{part} person labels")
+            camera = _as_label_vector(getattr(self, f"{part}_camera"), f"{part} camera labels")
             if len(person) != len(camera):
                 raise ValueError(
                     f"{part} labels: {len(person)} person labels but {len(camera)} camera labels"
@@ -61,24 +61,18 @@ class RetrievalLabels:
             object.__setattr__(self, f"{part}_person", person)
             object.__setattr__(self, f"{part}_camera", camera)
         order = np.argsort(self.gallery_person, kind="stable")
-        object.__setattr__(self, "_gallery_order", order)
+        object.__setattr__(self, "gallery_order", order)
         object.__setattr__(self, "_sorted_person", self.gallery_person[order])
 
     @classmethod
     def split(
-        cls,
-        person: torch.Tensor | NDArray[np.integer],
-        camera: torch.Tensor | NDArray[np.integer],
-        num_query: int,
+        cls, person: NDArray[np.int64], camera: NDArray[np.int64], num_query: int
     ) -> "RetrievalLabels":
-        """Build from labels of all images, the first ``num_query`` of which are the queries.
+        """Build from labels (N,) of all images, the first ``num_query`` of which are the queries.
 
         Raises:
-            TypeError: labels that are not integers.
-            ValueError: as for the class.
+            TypeError, ValueError: as for the class.
         """
-        person = as_label_vector(person, "person labels")
-        camera = as_label_vector(camera, "camera labels")
         return cls(person[:num_query], camera[:num_query], person[num_query:], camera[num_query:])
 
     @property
@@ -97,7 +91,7 @@ class RetrievalLabels:
         first = np.searchsorted(self._sorted_person, person, side="left")
         last = np.searchsorted(self._sorted_person, person, side="right")
         rows, places = ragged_ranges(first, last - first)
-        columns = self._gallery_order[places]
+        columns = self.gallery_order[places]
         same_camera = self.query_camera[start + rows] == self.gallery_camera[columns]
         return SameIdentityPairs(
             match_rows=rows[~same_camera],
@@ -113,3 +107,16 @@ class RetrievalLabels:
                 f"labels are for {self.num_query} query and {self.num_gallery} gallery images, "
                 f"but there are {num_query} and {num_gallery} of them"
             )
+
+
+def _as_label_vector(labels: torch.Tensor | NDArray[np.integer], name: str) -> NDArray[np.int64]:
+    """Bring labels to one form: (N,) int64 on the CPU."""
+    array = labels.detach().cpu().numpy() if isinstance(labels, torch.Tensor) else labels
+    array = np.asarray(array)
+    if array.ndim != 1:
+        raise ValueError(f"{name}: shape (N,) is needed, got {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name}: empty, there is nothing to evaluate")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name}: integers are needed, got dtype {array.dtype}")
+    return array.astype(np.int64, copy=False)

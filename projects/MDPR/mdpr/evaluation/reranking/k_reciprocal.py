@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from mdpr.evaluation.grid import GridFeatures, squared_distances
-from mdpr.evaluation.parallel import for_each
+from mdpr.evaluation.distances.arrays import for_each
+from mdpr.evaluation.distances.grid import GridFeatures, squared_distances
 
 _ROWS_PER_BLOCK: Final = 256
 
@@ -49,15 +49,8 @@ def encode(
     return encoding if k2 == 1 else _average(encoding, neighbours[:, :k2])
 
 
-def reciprocal(neighbours: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Tell which neighbours are reciprocal.
-
-    Args:
-        neighbours: (N, K) indices.
-
-    Returns:
-        (N, K) whether row i is among the neighbours of its p-th neighbour.
-    """
+def _is_reciprocal(neighbours: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Tell whether image i is among the neighbours of its p-th neighbour, (N, K)."""
     mutual = np.empty(neighbours.shape, dtype=np.bool_)
 
     def compare(start: int) -> None:
@@ -77,7 +70,7 @@ def _expanded_neighbours(
     # Neighbourhoods of k and an image itself; the lists end at k1 entries all the same, as in
     # fast-reid.
     half = full[:, : int(np.around(k1 / 2)) + 1]
-    mutual, mutual_half = reciprocal(full), reciprocal(half)
+    mutual, mutual_half = _is_reciprocal(full), _is_reciprocal(half)
     starts = range(0, len(neighbours), _ROWS_PER_BLOCK)
     keys: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(starts)
 
@@ -151,12 +144,5 @@ def _softmax_per_row(
 def _average(encoding: csr_array, neighbours: NDArray[np.int64]) -> csr_array:
     """Replace every row by the mean of its neighbours' rows."""
     num_images, k = neighbours.shape
-    mean = csr_array(
-        (
-            np.full(neighbours.size, 1.0 / k),
-            neighbours.ravel(),
-            np.arange(num_images + 1) * k,
-        ),
-        shape=(num_images, num_images),
-    )
-    return mean @ encoding
+    weights, first = np.full(neighbours.size, 1.0 / k), np.arange(num_images + 1) * k
+    return csr_array((weights, neighbours.ravel(), first), shape=encoding.shape) @ encoding

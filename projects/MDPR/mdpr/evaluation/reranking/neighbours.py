@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mdpr.evaluation.candidates import find_candidates
-from mdpr.evaluation.distances import FeatureDistances, row_blocks
-from mdpr.evaluation.grid import GridFeatures, squared_distances
-from mdpr.evaluation.ordering import first_cells, smallest_cells
+from mdpr.evaluation.distances.feature_distances import FeatureDistances
+from mdpr.evaluation.distances.grid import GridFeatures, squared_distances
+from mdpr.evaluation.distances.ordering import first_cells, smallest_cells
+from mdpr.evaluation.distances.sources import row_blocks
+from mdpr.evaluation.reranking.candidates import find_candidates
 
 
-def nearest_neighbours(features: GridFeatures, k: int) -> NDArray[np.int64]:
+def nearest_neighbours(features: GridFeatures, k: int, *, device: str = "cpu") -> NDArray[np.int64]:
     """Find the k nearest neighbours of every vector, itself included.
 
     Order: a vector is its own first neighbour; then by Euclidean distance; then by index.
@@ -22,6 +23,7 @@ def nearest_neighbours(features: GridFeatures, k: int) -> NDArray[np.int64]:
     Args:
         features: N vectors.
         k: number of neighbours, >= 1; at most N are found.
+        device: where candidates are searched; it changes no result.
 
     Returns:
         (N, min(k, N)) indices, nearest first.
@@ -29,11 +31,11 @@ def nearest_neighbours(features: GridFeatures, k: int) -> NDArray[np.int64]:
     Raises:
         ValueError: ``k`` below 1.
     """
-    return neighbours_and_distances(features, k)[0]
+    return neighbours_and_distances(features, k, device=device)[0]
 
 
 def neighbours_and_distances(
-    features: GridFeatures, k: int
+    features: GridFeatures, k: int, *, device: str = "cpu"
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Find the k nearest neighbours of every vector as `nearest_neighbours` does, and their distances.
 
@@ -46,7 +48,7 @@ def neighbours_and_distances(
     found = np.empty((len(features), k), dtype=np.int64)
     distances = np.empty((len(features), k))
     undecided = []
-    for candidates in find_candidates(features, k):
+    for candidates in find_candidates(features, k, device):
         rows, columns = candidates.rows, candidates.columns
         values = squared_distances(features, rows, columns)
         values[rows == columns] = -np.inf

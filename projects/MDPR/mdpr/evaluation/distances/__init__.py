@@ -1,0 +1,1 @@
+"""The lowest rung: distances between features, and order within rows of them."""

@@ -1,0 +1,1 @@
+"""The second rung: what distances and labels come to, as scores."""

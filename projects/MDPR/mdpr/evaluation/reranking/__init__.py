@@ -1,0 +1,1 @@
+"""The third rung: what the nearest neighbours among all images add."""

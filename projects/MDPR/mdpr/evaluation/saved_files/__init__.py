@@ -1,0 +1,1 @@
+"""The top rung: files that an evaluation leaves, and their scores without a model."""
