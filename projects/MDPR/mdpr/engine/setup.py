@@ -136,13 +136,13 @@ def _start_logging(folder: str) -> None:
     versions = [f"{name} {version(name)}" for name in ("torch", "torchvision", "fastreid", "numpy")]
     gpus = [torch.cuda.get_device_name(gpu) for gpu in range(torch.cuda.device_count())]
     logger.debug(
-        "Python %s, %s, %s, %d cores, GPUs: %s\n%s",
+        "Python %s, %s, %s, %d cores with %s, GPUs: %s",
         platform.python_version(),
         ", ".join(versions),
         platform.platform(),
         usable_cores(),
+        torch.backends.cpu.get_cpu_capability(),
         ", ".join(gpus) or "none",
-        torch.__config__.show(),
     )
 
 
