@@ -1,7 +1,7 @@
 """What config keys may hold, as tables: a key, and a rule that tests its value and says what is allowed."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -78,7 +78,7 @@ class Choice:
                 raise wrong_value(key, name, f"names out of {listed}{did_you_mean(name, names)}")
 
 
-Rules = Mapping[str, Rule | Choice]
+Rules = dict[str, Rule | Choice]
 
 
 def check_rules(cfg: CfgNode, rules: Rules) -> None:

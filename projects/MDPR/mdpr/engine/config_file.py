@@ -4,7 +4,6 @@ A file may stand on another (``_BASE_``, as in fast-reid); each is read once. Wh
 line, sets is one layer of full keys and values.
 """
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from fastreid.config import CfgNode
 from fastreid.config.config import BASE_KEY
 from fastreid.utils.file_io import PathManager
 
-from mdpr.errors import ConfigError
+from mdpr.errors import ConfigError, did_you_mean, wrong_value
 
 __all__ = ["Layer", "leaves", "merge", "option_layer", "read_layers"]
 
@@ -101,7 +100,7 @@ def merge(cfg: CfgNode, layer: Layer) -> None:
         except KeyError as error:
             raise ConfigError(_unknown(cfg, key, layer.source)) from error
         except (ValueError, AssertionError) as error:
-            raise ConfigError(_wrong_type(cfg, key, value, layer.source)) from error
+            raise _wrong_type(cfg, key, value, layer.source) from error
 
 
 def leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -121,22 +120,20 @@ def _beside(config_file: str, base: str) -> str:
 
 
 def _unknown(cfg: CfgNode, key: str, source: str) -> str:
-    known = {name.lower(): name for name, _ in leaves(cfg)}
-    by_last_part = {name.rpartition(".")[2]: name for name in known}
-    close = difflib.get_close_matches(key.lower(), known, n=1) or [
-        by_last_part[part]
-        for part in difflib.get_close_matches(key.lower().rpartition(".")[2], by_last_part, n=1)
-    ]
-    suggestion = f" (did you mean {known[close[0]]!r}?)" if close else ""
-    return f"{key} is not a config key{suggestion}, in {source}"
+    names = [name for name, _ in leaves(cfg)]
+    last = key.rpartition(".")[2].upper()
+    # In another node, as a rule, than misspelt.
+    suggestion = did_you_mean(key, [name for name in names if name.rpartition(".")[2] == last])
+    return f"{key} is not a config key{suggestion or did_you_mean(key, names)}, in {source}"
 
 
-def _wrong_type(cfg: CfgNode, key: str, value: Any, source: str) -> str:
+def _wrong_type(cfg: CfgNode, key: str, value: Any, source: str) -> ConfigError:
     parts = key.split(".")
     default: Any = cfg
     while parts and isinstance(default, CfgNode):
         default = default[parts.pop(0)]
     if isinstance(default, CfgNode):
-        return f"{key} is {value!r}: expected keys below it, such as {key}.{next(iter(default))}, in {source}"
-    kind = _KINDS.get(type(default), type(default).__name__)
-    return f"{key} is {value!r}: expected {kind}, such as {default!r}, in {source}"
+        allowed = f"keys below it, such as {key}.{next(iter(default))}"
+    else:
+        allowed = f"{_KINDS.get(type(default), type(default).__name__)}, such as {default!r}"
+    return wrong_value(key, value, f"{allowed}, in {source}")

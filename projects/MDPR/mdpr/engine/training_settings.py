@@ -7,11 +7,11 @@ from fastreid.config import CfgNode
 
 from mdpr.engine.mixed_precision import DTYPES
 from mdpr.engine.results import METRICS
-from mdpr.rules import Choice, Rule, check_rules, number, whole
+from mdpr.rules import Choice, Rule, Rules, check_rules, number, whole
 
 __all__ = ["TrainingSettings", "check_training"]
 
-_RULES = {
+_RULES: Rules = {
     "SOLVER.AMP.DTYPE": Choice(tuple(DTYPES)),
     "SOLVER.ACCUMULATE": whole(1),
     "SOLVER.LOG_PERIOD": whole(1),

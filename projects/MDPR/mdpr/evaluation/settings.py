@@ -8,11 +8,11 @@ from mdpr.evaluation.checks import METRICS
 from mdpr.evaluation.query_expansion import QueryExpansionOptions
 from mdpr.evaluation.ranking import PROTOCOLS, RankingOptions
 from mdpr.evaluation.rerank import RerankOptions
-from mdpr.rules import Choice, check_rules, number, switch, whole
+from mdpr.rules import Choice, Rules, check_rules, number, switch, whole
 
 __all__ = ["EvaluationSettings", "check_evaluation"]
 
-_RULES = {
+_RULES: Rules = {
     "TEST.METRIC": Choice(METRICS),
     "TEST.RERANK.K1": whole(1),
     "TEST.RERANK.K2": whole(1),
@@ -21,7 +21,7 @@ _RULES = {
     "TEST.AQE.QE_TIME": whole(0),
     "TEST.AQE.QE_K": whole(1),
 }
-_OWN_RULES = {
+_OWN_RULES: Rules = {
     "TEST.MDPR.PROTOCOL": Choice(PROTOCOLS),
     "TEST.MDPR.RANKING_LENGTH": whole(1),
     "TEST.MDPR.SAVE_FEATURES": switch(),

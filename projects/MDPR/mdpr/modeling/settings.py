@@ -10,7 +10,7 @@ from fastreid.config import CfgNode
 
 from mdpr.errors import ConfigError, wrong_value
 from mdpr.modeling.losses.build import EMBEDDING_LOSS_REGISTRY
-from mdpr.rules import Choice, Rule, check_rules, number, value_of, whole
+from mdpr.rules import Choice, Rule, Rules, check_rules, number, value_of, whole
 
 __all__ = ["MDPRSettings", "check_method", "feature_rows"]
 
@@ -18,7 +18,7 @@ CLASSIFICATION_LOSS = "CrossEntropyLoss"
 DEPTHS = ("18x", "34x", "50x", "101x")
 
 _SCALE = number(least=0, note=" (0 switches it off)")
-_RULES = {
+_RULES: Rules = {
     "MODEL.MDPR.EMBEDDING_DIM": whole(1),
     "MODEL.MDPR.NUM_PARTS": whole(1),
     "MODEL.MDPR.NUM_ATTENTIONS": whole(1),
