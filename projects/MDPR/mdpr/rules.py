@@ -132,7 +132,8 @@ def number(
             return False
         return least <= value <= most and above < value < below
 
-    return Rule(f"a number {' and '.join(bounds)}{note}".replace("number  ", "number "), holds)
+    words = f"a number {' and '.join(bounds)}" if bounds else "a finite number"
+    return Rule(words + note, holds)
 
 
 def switch() -> Rule:
