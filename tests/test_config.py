@@ -8,7 +8,7 @@ import yaml
 from fastreid.config import get_cfg
 from fastreid.modeling.backbones import build_backbone
 from fastreid.modeling.meta_arch import META_ARCH_REGISTRY, build_model
-from mdpr.config import add_mdpr_config
+from mdpr.config import add_mdpr_config, changed
 from mdpr.engine.setup import make_config
 from mdpr.errors import ConfigError
 from mdpr.modeling.settings import MDPRSettings, feature_rows
@@ -74,6 +74,29 @@ def test_every_key_of_the_method_is_read():
         uses = re.findall(rf"settings\.{field}\b", sources)
         # `distillation` is read through `distills`.
         assert uses or field == "distillation", field
+
+
+def test_config_imports_nothing_of_ours():
+    source = (ROOT / "projects/MDPR/mdpr/config.py").read_text()
+    assert not re.search(r"^(from|import) mdpr", source, re.MULTILINE)
+
+
+def test_a_config_is_changed_in_a_copy():
+    cfg = config()
+    cfg.freeze()
+    other = changed(cfg, "TEST.AQE.QE_K", 7, "DATASETS.NAMES", ("MSMT17",))
+    assert (other.TEST.AQE.QE_K, other.DATASETS.NAMES) == (7, ("MSMT17",))
+    assert (cfg.TEST.AQE.QE_K, cfg.DATASETS.NAMES) == (5, ("Market1501",))
+    assert other.is_frozen()
+    assert cfg.is_frozen()
+    with pytest.raises(KeyError, match=r"TEST\.AQE\.K"):
+        changed(cfg, "TEST.AQE.K", 7)
+
+
+def test_no_config_is_thawed_elsewhere():
+    package = ROOT / "projects/MDPR"
+    sources = [path for path in package.rglob("*.py") if "defrost" in path.read_text()]
+    assert sources == [package / "mdpr/config.py"]
 
 
 BAD_VALUES = [
@@ -152,15 +175,8 @@ def resnet_rows():
 
 class TestCommandLine:
     def test_machine_without_gpu_is_one_line_each(self):
-        options = [
-            "MODEL.BACKBONE.PRETRAIN",
-            "False",
-            "MODEL.DEVICE",
-            "cuda",
-            "SOLVER.AMP.ENABLED",
-            "True",
-        ]
-        cfg, notes = make_config(str(CONFIGS / "Duke/mdpr_R50.yml"), options)
+        options = ["MODEL.BACKBONE.PRETRAIN", "False", "SOLVER.AMP.ENABLED", "True"]
+        cfg, (_, *notes) = make_config(str(CONFIGS / "Duke/mdpr_R50.yml"), options)
         if not torch.cuda.is_available():
             assert cfg.MODEL.DEVICE == "cpu"
             assert not cfg.SOLVER.AMP.ENABLED

@@ -11,6 +11,7 @@ import mdpr  # noqa: F401 -- before fastreid, which it mends
 
 # isort: split
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
+from mdpr.config import changed
 from mdpr.engine.launch import argument_parser, launch
 from mdpr.engine.setup import make_config, start_run, weights_to_evaluate
 from mdpr.engine.trainer import Trainer
@@ -23,10 +24,8 @@ def main(args: argparse.Namespace) -> None:
     cfg = start_run(cfg, args, notes)
     if args.eval_only:
         weights = weights_to_evaluate(cfg)
-        cfg.defrost()
-        cfg.MODEL.BACKBONE.PRETRAIN = False  # the checkpoint brings all weights
-        cfg.freeze()
-        model = Trainer.build_model(cfg)
+        # The checkpoint brings all weights.
+        model = Trainer.build_model(changed(cfg, "MODEL.BACKBONE.PRETRAIN", False))
         SafeCheckpointer(model, prefer_averaged=cfg.SOLVER.EMA.LOAD).load(weights)
         Trainer.test(cfg, model)
         return

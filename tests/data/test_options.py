@@ -2,10 +2,14 @@
 
 import pytest
 from fastreid.config import get_cfg
-from mdpr.data.options import dataset_options
+from fastreid.data.datasets import DATASET_REGISTRY
+from mdpr.data.options import add_dataset_keys, dataset_options
 from mdpr.data.registry import known_datasets, load_dataset
 from mdpr.errors import ConfigError, DatasetError
+from mdpr.rules import value_of
+from support.configs import CONFIGS
 from support.datasets import dataset_config
+from support.processes import python
 
 
 def test_defaults():
@@ -86,3 +90,71 @@ def test_a_missing_set_of_fastreid_itself_says_where_it_was_looked_for(tmp_path,
     with pytest.raises(DatasetError, match=r"VIPeR.* is not found.*FASTREID_DATASETS") as error:
         load_dataset("VIPeR", dataset_config())
     assert str(tmp_path) in str(error.value)
+
+
+def test_the_configs_defaults_are_the_constructors():
+    """A class without keys in config.py would get its constructor's defaults, so ours must be the same."""
+    stated, inferred = dataset_config(), get_cfg()
+    add_dataset_keys(inferred)
+    for name in known_datasets():
+        for key, _ in getattr(DATASET_REGISTRY.get(name), "config_options", {}).values():
+            assert value_of(inferred, key) == value_of(stated, key)
+
+
+def test_a_project_adds_a_data_set_with_an_option_in_one_file(tmp_path, own_file):
+    run = python(own_file, tmp_path, CONFIGS / "Synthetic/mdpr_R18.yml")
+    assert run.returncode == 0, run.stdout + run.stderr
+    good, bad, extended = run.stdout.splitlines()
+    assert good == "('indoor', 'train')"
+    assert (
+        bad
+        == "DATASETS.MY_SET.PLACE is 'indor': expected one of indoor, outdoor (did you mean 'indoor'?)"
+    )
+    assert extended == "7 'none'"
+
+
+@pytest.fixture
+def own_file(tmp_path):
+    """A file of a project that knows this one as an installed package."""
+    file = tmp_path / "my_project.py"
+    file.write_text(
+        """
+import sys
+
+import mdpr
+from fastreid.config import CfgNode
+from fastreid.data.datasets import DATASET_REGISTRY
+from fastreid.data.datasets.bases import ImageDataset
+from mdpr.data.registry import load_dataset
+from mdpr.engine.setup import make_config
+from mdpr.rules import Choice
+
+
+@DATASET_REGISTRY.register()
+class MySet(ImageDataset):
+    config_options = {"place": ("DATASETS.MY_SET.PLACE", Choice(("indoor", "outdoor")))}
+
+    def __init__(self, root, place="outdoor", **kwargs):
+        self.place = place
+        super().__init__([("0.jpg", "my_0", "my_0")], [], [], **kwargs)
+
+
+def add_my_config(cfg):
+    cfg.MY_PROJECT = CfgNode()
+    cfg.MY_PROJECT.WEIGHT = 1
+    cfg.MY_PROJECT.KIND = "none"
+
+
+file, options = sys.argv[2], ["DATASETS.NAMES", ("MySet",), "MODEL.DEVICE", "cpu"]
+cfg, _ = make_config(file, [*options, "DATASETS.MY_SET.PLACE", "indoor"])
+dataset = load_dataset("MySet", cfg, root=sys.argv[1])
+print((dataset.place, dataset.mode))
+try:
+    make_config(file, [*options, "DATASETS.MY_SET.PLACE", "indor"])
+except ValueError as error:
+    print(error)
+cfg, _ = make_config(file, ["MY_PROJECT.WEIGHT", 7], extend=[add_my_config])
+print(cfg.MY_PROJECT.WEIGHT, repr(cfg.MY_PROJECT.KIND))
+"""
+    )
+    return file

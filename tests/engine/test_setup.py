@@ -1,13 +1,24 @@
 import argparse
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from fastreid.utils.file_io import PathManager
 from mdpr.engine.results import write_results
 from mdpr.engine.setup import make_config, start_run, weights_to_evaluate
+from mdpr.engine.trainer import Trainer
+from mdpr.engine.training_settings import TrainingSettings
 from mdpr.errors import ConfigError
+from mdpr.evaluation import EvaluationSettings
+from mdpr.modeling.settings import MDPRSettings
 from support.configs import CONFIGS
+from support.miniatures import make_duke
 
 OPTIONS = ["MODEL.DEVICE", "cpu", "MODEL.BACKBONE.PRETRAIN", "False"]
+TINY_OPTIONS = [
+    *("INPUT.SIZE_TRAIN", [64, 32], "INPUT.SIZE_TEST", [64, 32], "MODEL.MDPR.EMBEDDING_DIM", 16),
+    *("DATALOADER.NUM_WORKERS", 0, "SOLVER.IMS_PER_BATCH", 16),
+]
 
 
 def config(*options):
@@ -41,6 +52,38 @@ def test_fine_tuning_from_a_run_in_the_same_folder_follows_its_weights(tmp_path)
     moved = start_run(cfg, arguments, [])
     assert moved.MODEL.WEIGHTS != cfg.MODEL.WEIGHTS
     assert Path(moved.MODEL.WEIGHTS).read_text() == "x"
+
+
+def test_from_a_file_to_a_trainer_everything_is_read_and_built_once(tmp_path, monkeypatch):
+    make_duke(tmp_path)
+    monkeypatch.setenv("FASTREID_DATASETS", str(tmp_path))
+    opened: list[str] = []
+    built: Counter[str] = Counter()
+    open_file = PathManager.open
+
+    def counting_open(path, *arguments, **options):
+        opened.append(Path(path).name)
+        return open_file(path, *arguments, **options)
+
+    monkeypatch.setattr(PathManager, "open", counting_open)
+    for settings in (MDPRSettings, TrainingSettings, EvaluationSettings):
+
+        def counting_init(self, *arguments, _init=settings.__init__, **options):
+            built[type(self).__name__] += 1
+            _init(self, *arguments, **options)
+
+        monkeypatch.setattr(settings, "__init__", counting_init)
+    cfg = config(
+        *(*TINY_OPTIONS, "DATASETS.NAMES", ("DukeMTMC",), "DATASETS.TESTS", ("DukeMTMC",)),
+        *("OUTPUT_DIR", tmp_path / "run"),
+    )
+    arguments = argparse.Namespace(eval_only=False, resume=False, config_file="")
+    trainer = Trainer(start_run(cfg, arguments, []))
+    read = [name for name in opened if name.endswith(".yml")]
+    assert read == ["mdpr_R18.yml", "Base-Synthetic.yml", "Base-MDPR.yml"]
+    assert built == {"MDPRSettings": 1, "TrainingSettings": 1}
+    trainer.build_evaluator(trainer.cfg, "DukeMTMC")
+    assert built["EvaluationSettings"] == 1
 
 
 def test_results_hold_the_five_metrics_only(tmp_path):

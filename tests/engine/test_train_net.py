@@ -5,6 +5,7 @@ import re
 
 import pytest
 import torch
+import yaml
 from fastreid.engine import default_argument_parser
 from mdpr.errors import MDPRError
 from support.miniatures import make_duke
@@ -73,6 +74,26 @@ def test_what_a_run_leaves(run):
     for row in ("best mAP", "waiting for data", "peak memory", str(folder / "model_final.pth")):
         assert row in result.stdout
     assert "Warning" not in result.stderr
+
+
+def test_the_first_screen_is_short(run):
+    """What this run's file and options set; the rest is in files."""
+    folder, result = run
+    before, _, _ = result.stdout.partition("Starting training")
+    lines = before.splitlines()
+    assert len(lines) <= 35
+    assert "Config: configs/Duke/mdpr_R50.yml on configs/Base-MDPR.yml, with" in lines[0]
+    assert "  SOLVER.MAX_EPOCH: 2" in lines
+    assert f"The whole config is in {folder / 'config.yaml'}" in before
+    # What the base sets, the environment, and a seed that is not SEED are not said.
+    for word in ("CLS_LAYER", "WARMUP_METHOD", "PyTorch", "generated random seed", "CUDA_HOME"):
+        assert word not in result.stdout + result.stderr
+    log = (folder / "log.txt").read_text()
+    assert "Command line: " in log
+    assert f"torch {torch.__version__.partition('+')[0]}" in log
+    saved = yaml.safe_load((folder / "config.yaml").read_text())
+    assert saved["MODEL"]["HEADS"]["CLS_LAYER"] == "CircleSoftmax"
+    assert saved["SOLVER"]["MAX_EPOCH"] == 2
 
 
 def test_curves(run):

@@ -51,9 +51,12 @@ def test_every_key_is_read():
         (("TEST.METRIC", "l1"), "TEST.METRIC is 'l1': expected one of cosine, euclidean"),
         (
             ("TEST.RERANK.ENABLED", True, "TEST.RERANK.K1", 0),
-            "TEST.RERANK: .*k1 must be at least 1, got 0",
+            "TEST.RERANK.K1 is 0: expected a whole number of 1 or more",
         ),
-        (("TEST.AQE.ENABLED", True, "TEST.AQE.QE_K", 0), "TEST.AQE: .*k must be at least 1, got 0"),
+        (
+            ("TEST.AQE.ENABLED", True, "TEST.AQE.QE_K", 0),
+            "TEST.AQE.QE_K is 0: expected .* 1 or more",
+        ),
         (
             ("TEST.MDPR.PROTOCOL", "duke"),
             "TEST.MDPR.PROTOCOL is 'duke': expected one of market1501, cuhk03",

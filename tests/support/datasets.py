@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fastreid.config import CfgNode, get_cfg
-from mdpr.data.options import add_dataset_config
+from mdpr.config import add_dataset_config
 from mdpr.data.registry import load_dataset
 
 

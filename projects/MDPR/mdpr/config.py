@@ -1,11 +1,10 @@
 """What this project adds to fast-reid's config: ``MODEL.MDPR``, and keys in fast-reid's own nodes."""
 
+from typing import Any
+
 from fastreid.config import CfgNode
 
-from mdpr.data.options import add_dataset_config
-from mdpr.engine.checkpointing import add_checkpoint_config
-
-__all__ = ["add_mdpr_config"]
+__all__ = ["add_dataset_config", "add_mdpr_config", "changed"]
 
 
 def add_mdpr_config(cfg: CfgNode) -> None:
@@ -14,6 +13,42 @@ def add_mdpr_config(cfg: CfgNode) -> None:
     Args:
         cfg: what ``fastreid.config.get_cfg()`` returns; changed in place.
     """
+    cfg.MODEL.MDPR = _method_node()
+    # Train and evaluate MDPR by kernels that compute the same numbers in less time (mdpr.kernels). False
+    # leaves the modules as the paper has them.
+    cfg.MODEL.ACCELERATE = True
+    _add_training_keys(cfg.SOLVER)
+    # Seed of weights, sampling and augmentation.
+    cfg.SEED = 0
+    cfg.TEST.MDPR = _evaluation_node()
+    add_dataset_config(cfg)
+
+
+def changed(cfg: CfgNode, *options: Any) -> CfgNode:
+    """A frozen copy of a config with other values.
+
+    Args:
+        cfg: left as it is.
+        options: ``"KEY", value, "KEY", value, ...`` with full keys.
+
+    Raises:
+        KeyError: there is no such key.
+    """
+    copy = cfg.clone()
+    copy.defrost()
+    for key, value in zip(options[::2], options[1::2], strict=True):
+        node = copy
+        *parents, leaf = key.split(".")
+        for parent in parents:
+            node = node[parent]
+        if leaf not in node:
+            raise KeyError(key)
+        node[leaf] = value
+    copy.freeze()
+    return copy
+
+
+def _method_node() -> CfgNode:
     node = CfgNode()
     # Width E of every embedding, in channels, > 0.
     node.EMBEDDING_DIM = 512
@@ -43,45 +78,12 @@ def add_mdpr_config(cfg: CfgNode) -> None:
     # Training keeps a few activations of stages 3 and 4 of each branch and computes the others again in
     # the backward pass: less memory, more time, the same gradients.
     node.RECOMPUTE_ACTIVATIONS = False
-    cfg.MODEL.MDPR = node
-    # Train and evaluate MDPR by kernels that compute the same numbers in less time (mdpr.kernels). False
-    # leaves the modules as the paper has them.
-    cfg.MODEL.ACCELERATE = True
-
-    # Number format of SOLVER.AMP: "fp16" (GPUs, with gradient scaling) or "bf16" (GPUs and CPUs).
-    cfg.SOLVER.AMP.DTYPE = "fp16"
-    _add_training_keys(cfg.SOLVER)
-
-    # Seed of weights, sampling and augmentation.
-    cfg.SEED = 0
-
-    add_checkpoint_config(cfg)
-    cfg.TEST.MDPR = _evaluation_node()
-
-    add_dataset_config(cfg)
-
-
-def _evaluation_node() -> CfgNode:
-    """What an evaluation does besides fast-reid's keys in ``TEST``."""
-    node = CfgNode()
-    # "market1501" (also that of DukeMTMC, MSMT17 and CUHK03NP), or "cuhk03": the classic one of CUHK03,
-    # galleries with one random image per person.
-    node.PROTOCOL = "market1501"
-    # Evaluate the deployed form of the network, with folded norms and merged convolutions: "fp32" or
-    # "bf16"; "" evaluates it as it was trained.
-    node.DEPLOY = ""
-    # Write the features and labels of every test set to OUTPUT_DIR/<DataSet>_features.npz, the file that
-    # scripts/evaluate_features.py reads.
-    node.SAVE_FEATURES = False
-    # Write every query's AP and its nearest gallery images to OUTPUT_DIR/<DataSet>_rankings.npz, and with
-    # re-ranking to <DataSet>+rerank_rankings.npz as well.
-    node.SAVE_RANKINGS = False
-    # How many gallery images of each query SAVE_RANKINGS keeps, >= 1.
-    node.RANKING_LENGTH = 50
     return node
 
 
 def _add_training_keys(solver: CfgNode) -> None:
+    # Number format of SOLVER.AMP: "fp16" (GPUs, with gradient scaling) or "bf16" (GPUs and CPUs).
+    solver.AMP.DTYPE = "fp16"
     # Batches of IMS_PER_BATCH images whose gradients are averaged into one step of the optimizer, >= 1.
     # Iterations, warm-up and everything else that is counted in steps count these.
     solver.ACCUMULATE = 1
@@ -105,3 +107,68 @@ def _add_training_keys(solver: CfgNode) -> None:
     solver.EARLY_STOPPING.METRIC = "mAP"
     # By how much a better one has to be better, in percentage points, >= 0.
     solver.EARLY_STOPPING.MIN_DELTA = 0.0
+    # A checkpoint every N steps too, besides every SOLVER.CHECKPOINT_PERIOD epochs; 0: none.
+    solver.CHECKPOINT_EVERY_ITERATIONS = 0
+    # How many checkpoints of epochs and steps to keep, the newest; 0 keeps all. model_best and
+    # model_final always stay.
+    solver.CHECKPOINT_KEEP = 3
+
+
+def _evaluation_node() -> CfgNode:
+    """What an evaluation does besides fast-reid's keys in ``TEST``."""
+    node = CfgNode()
+    # "market1501" (also that of DukeMTMC, MSMT17 and CUHK03NP), or "cuhk03": the classic one of CUHK03,
+    # galleries with one random image per person.
+    node.PROTOCOL = "market1501"
+    # Evaluate the deployed form of the network, with folded norms and merged convolutions: "fp32" or
+    # "bf16"; "" evaluates it as it was trained.
+    node.DEPLOY = ""
+    # Write the features and labels of every test set to OUTPUT_DIR/<DataSet>_features.npz, the file that
+    # scripts/evaluate_features.py reads.
+    node.SAVE_FEATURES = False
+    # Write every query's AP and its nearest gallery images to OUTPUT_DIR/<DataSet>_rankings.npz, and with
+    # re-ranking to <DataSet>+rerank_rankings.npz as well.
+    node.SAVE_RANKINGS = False
+    # How many gallery images of each query SAVE_RANKINGS keeps, >= 1.
+    node.RANKING_LENGTH = 50
+    return node
+
+
+def add_dataset_config(cfg: CfgNode) -> None:
+    """Add the data sets' keys with their defaults, and those of reading images.
+
+    Args:
+        cfg: what ``fastreid.config.get_cfg()`` returns; changed in place.
+    """
+    cfg.DATASETS.MARKET1501 = CfgNode()
+    # Add the 500,000 distractors (folder images/) to the gallery.
+    cfg.DATASETS.MARKET1501.WITH_500K = False
+
+    cfg.DATASETS.MSMT17 = CfgNode()
+    # "V1" (MSMT17_V1/), or "V2" (MSMT17_V2/), the release with blurred faces.
+    cfg.DATASETS.MSMT17.VERSION = "V1"
+    # Train on list_val.txt too: 32,621 images instead of the 30,248 of list_train.txt.
+    cfg.DATASETS.MSMT17.WITH_VALIDATION = False
+
+    cfg.DATASETS.CUHK03NP = CfgNode()
+    # How the boxes were made: "detected", or "labeled" (by hand).
+    cfg.DATASETS.CUHK03NP.BOXES = "detected"
+
+    cfg.DATASETS.SYNERGYREID = CfgNode()
+    # Take query and gallery from the challenge set, which has no identities and so no score.
+    cfg.DATASETS.SYNERGYREID.CHALLENGE = False
+
+    cfg.DATASETS.IMAGE_FOLDER = CfgNode()
+    # ImageFolderReID: the folder of the set; a relative one starts at $FASTREID_DATASETS.
+    cfg.DATASETS.IMAGE_FOLDER.PATH = ""
+    # ImageFolderReID: a CSV file in that folder (path,person,camera,split); "" reads the folders
+    # train/, query/ and gallery/.
+    cfg.DATASETS.IMAGE_FOLDER.CSV = ""
+
+    # An unreadable image in training: False stops with its path; True replaces it by another image of
+    # the same identity and logs it. Evaluation always stops.
+    cfg.DATALOADER.SKIP_BROKEN_IMAGES = False
+
+    # Folder in which decoded training images are kept in their training size, so that later epochs and
+    # runs read no image files: height * width * 3 bytes an image. "" keeps none.
+    cfg.DATALOADER.IMAGE_CACHE = ""

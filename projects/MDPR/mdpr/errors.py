@@ -3,6 +3,10 @@
 Command-line tools print these without a traceback; anything else is a defect and keeps its own.
 """
 
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
 __all__ = [
     "CheckpointError",
     "ConfigError",
@@ -11,6 +15,8 @@ __all__ = [
     "MDPRError",
     "NonFiniteError",
     "ProcessFailedError",
+    "did_you_mean",
+    "wrong_value",
 ]
 
 
@@ -43,3 +49,21 @@ class ProcessFailedError(RuntimeError):
 
     Not an `MDPRError`: as a rule it is a defect.
     """
+
+
+def wrong_value(key: str, value: Any, allowed: str) -> ConfigError:
+    """The error for a key with a value that cannot be used.
+
+    Args:
+        key: the full key, such as ``SOLVER.BASE_LR``.
+        value: what it is.
+        allowed: what it may be, to follow "expected".
+    """
+    return ConfigError(f"{key} is {value!r}: expected {allowed}")
+
+
+def did_you_mean(name: Any, known: Iterable[str]) -> str:
+    """ " (did you mean 'X'?)" with the known name that is nearest, or nothing where none is near."""
+    by_lower_case = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(str(name).lower(), by_lower_case, n=1)
+    return f" (did you mean {by_lower_case[close[0]]!r}?)" if close else ""

@@ -3,12 +3,14 @@
 import ctypes
 import os
 from contextlib import suppress
+from pathlib import Path
 
 import torch
 
 __all__ = [
     "ask_for_huge_pages",
     "cpu_computes_in_bfloat16",
+    "has_gpu",
     "keep_freed_memory",
     "return_free_memory",
     "usable_cores",
@@ -36,6 +38,13 @@ def cpu_computes_in_bfloat16() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and bool(
         torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     )
+
+
+def has_gpu() -> bool:
+    """Whether there is an NVIDIA GPU that the environment does not hide, be it usable or not."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
+    return torch.cuda.device_count() > 0 or any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 def ask_for_huge_pages() -> None:

@@ -9,6 +9,7 @@ from fastreid.utils.events import EventStorage
 from mdpr.engine.ema import AveragedWeights
 from mdpr.engine.mixed_precision import Precision
 from mdpr.engine.steps.build import build_step
+from mdpr.engine.training_settings import TrainingSettings
 from mdpr.errors import NonFiniteError
 from support.configs import tiny_config
 from support.toys import batch, differing, run, state, step_of, toy
@@ -175,7 +176,9 @@ def test_step_of_a_config():
         *("SOLVER.EMA.ENABLED", True, "SOLVER.EMA.DECAY", 0.5),
     )
     model = toy()
-    step = build_step(cfg, model, [], torch.optim.SGD(model.parameters(), lr=0.1), None)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    settings = TrainingSettings.from_config(cfg)
+    step = build_step(cfg, model, [], optimizer, None, settings=settings)
     assert (step.precision, step.accumulate) == (BFLOAT16, 3)
     assert isinstance(step.averaged, AveragedWeights)
     assert step.grad_scaler is None

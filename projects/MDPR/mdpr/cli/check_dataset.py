@@ -12,6 +12,7 @@ from mdpr.config import add_mdpr_config
 from mdpr.data.checking.check import check_dataset
 from mdpr.data.checking.page import write_page
 from mdpr.data.checking.tables import report_text
+from mdpr.data.options import add_dataset_keys
 from mdpr.data.registry import load_dataset
 from mdpr.errors import ConfigError
 from mdpr.host import usable_cores
@@ -51,6 +52,7 @@ def _check(options: argparse.Namespace) -> int:
 def _config(settings: Sequence[str]) -> CfgNode:
     cfg = get_cfg()
     add_mdpr_config(cfg)
+    add_dataset_keys(cfg)
     if len(settings) % 2:
         raise ConfigError(
             f"config settings come as KEY VALUE pairs: {settings[-1]!r} has no partner"

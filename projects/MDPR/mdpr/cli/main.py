@@ -1,10 +1,11 @@
 """``mdpr SUBCOMMAND ...``: find the subcommand's module, and hand the rest of the line to it."""
 
 import argparse
-import difflib
 import importlib
 import sys
 from collections.abc import Sequence
+
+from mdpr.errors import did_you_mean
 
 __all__ = ["SUBCOMMANDS", "main"]
 
@@ -30,10 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if name.startswith("-"):
         _parser().parse_args([name])
     if name not in SUBCOMMANDS:
-        close = difflib.get_close_matches(name, SUBCOMMANDS, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
         sys.stderr.write(
-            f"error: mdpr has no subcommand {name!r}{hint}: expected one of {', '.join(SUBCOMMANDS)}\n"
+            f"error: mdpr has no subcommand {name!r}: expected one of {', '.join(SUBCOMMANDS)}"
+            f"{did_you_mean(name, SUBCOMMANDS)}\n"
         )
         return 2
     module = importlib.import_module(f"mdpr.cli.{name.replace('-', '_')}")

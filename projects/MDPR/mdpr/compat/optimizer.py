@@ -22,7 +22,7 @@ from fastreid.solver.build import (
 from torch import Tensor, nn
 
 from mdpr.compat.layer_freezing import with_frozen_layers
-from mdpr.errors import ConfigError
+from mdpr.errors import wrong_value
 
 ParameterGroups = list[dict[str, Any]]
 
@@ -100,9 +100,10 @@ def build_optimizer(
     if not (
         inspect.isclass(optimizer_class) and issubclass(optimizer_class, torch.optim.Optimizer)
     ):
-        raise ConfigError(
-            f"SOLVER.OPT is {cfg.SOLVER.OPT!r}: expected the name of a class in torch.optim, "
-            "such as 'Adam', 'AdamW' or 'SGD'"
+        raise wrong_value(
+            "SOLVER.OPT",
+            cfg.SOLVER.OPT,
+            "the name of a class in torch.optim, such as 'Adam', 'AdamW' or 'SGD'",
         )
     arguments = _fast_step(cfg, optimizer_class)
     if cfg.SOLVER.OPT == "SGD":

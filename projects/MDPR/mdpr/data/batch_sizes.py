@@ -2,7 +2,7 @@
 
 from fastreid.config import CfgNode
 
-from mdpr.errors import ConfigError
+from mdpr.errors import wrong_value
 
 __all__ = ["IDENTITY_SAMPLERS", "check_batch_sizes"]
 
@@ -22,13 +22,12 @@ def check_batch_sizes(cfg: CfgNode, processes: int) -> None:
     """
     batch, instances = cfg.SOLVER.IMS_PER_BATCH, cfg.DATALOADER.NUM_INSTANCE
     if batch < 1 or batch % processes:
-        raise ConfigError(
-            f"SOLVER.IMS_PER_BATCH is {batch}: expected a multiple of the {processes} processes"
-        )
+        raise wrong_value("SOLVER.IMS_PER_BATCH", batch, f"a multiple of the {processes} processes")
     if cfg.DATALOADER.SAMPLER_TRAIN not in IDENTITY_SAMPLERS:
         return
     if instances < 1 or (batch // processes) % instances:
-        raise ConfigError(
-            f"DATALOADER.NUM_INSTANCE is {instances}: expected a divisor of the "
-            f"{batch // processes} images per process (SOLVER.IMS_PER_BATCH)"
+        raise wrong_value(
+            "DATALOADER.NUM_INSTANCE",
+            instances,
+            f"a divisor of the {batch // processes} images per process (SOLVER.IMS_PER_BATCH)",
         )

@@ -18,7 +18,7 @@ from fastreid.config import CfgNode
 from numpy.typing import NDArray
 from PIL import Image
 
-from mdpr.errors import ConfigError
+from mdpr.errors import ConfigError, wrong_value
 
 __all__ = ["ImageCache", "training_cache"]
 
@@ -131,9 +131,10 @@ def training_cache(cfg: CfgNode, image_paths: Sequence[str]) -> ImageCache | Non
     if not folder:
         return None
     if cfg.INPUT.AUTOAUG.ENABLED:
-        raise ConfigError(
-            f"DATALOADER.IMAGE_CACHE is {folder!r}: expected '' while INPUT.AUTOAUG.ENABLED is True, "
-            "which changes images before they are resized"
+        raise wrong_value(
+            "DATALOADER.IMAGE_CACHE",
+            folder,
+            "'' while INPUT.AUTOAUG.ENABLED is True, which changes images before they are resized",
         )
     height, width = cfg.INPUT.SIZE_TRAIN
     return ImageCache(folder, image_paths, (height, width))

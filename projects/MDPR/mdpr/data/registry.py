@@ -1,6 +1,5 @@
 """Data sets by name."""
 
-import difflib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from fastreid.data.datasets.bases import ImageDataset
 import mdpr.data.datasets  # noqa: F401 - registers them
 from mdpr.data.datasets.base import CheckedDataset, dataset_root
 from mdpr.data.options import dataset_options
-from mdpr.errors import ConfigError, DatasetError
+from mdpr.errors import ConfigError, DatasetError, did_you_mean
 
 __all__ = ["known_datasets", "load_dataset"]
 
@@ -33,7 +32,7 @@ def load_dataset(
 
     Args:
         name: a name out of `known_datasets`.
-        cfg: a config with the keys of `mdpr.data.options.add_dataset_config`.
+        cfg: a config with the keys of `mdpr.config.add_dataset_config`.
         combineall: add query and gallery to the training images (``DATASETS.COMBINEALL``).
         strict: False leaves out images whose names do not parse, and lists them in the data set's
             ``naming_problems``, where True stops; only for the data sets of this package.
@@ -48,7 +47,10 @@ def load_dataset(
         DatasetError: the files are missing, or not what they should be.
     """
     if name not in known_datasets():
-        raise ConfigError(f"{name!r} is not a data set{_suggestion(name)}: {_known()}")
+        known = known_datasets()
+        raise ConfigError(
+            f"{name!r} is not a data set{did_you_mean(name, known)}: expected one of {', '.join(known)}"
+        )
     dataset_class: Any = DATASET_REGISTRY.get(name)
     options = dataset_options(cfg, name)
     folder = dataset_root() if root is None else str(root)
@@ -64,13 +66,3 @@ def load_dataset(
             f"{name}: {error}. Data sets are looked for in the folder that the environment variable "
             f"FASTREID_DATASETS sets (default: datasets/), now {folder!r}"
         ) from error
-
-
-def _suggestion(name: str) -> str:
-    by_lower_case = {known.lower(): known for known in known_datasets()}
-    close = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
-    return f" (did you mean {by_lower_case[close[0]]!r}?)" if close else ""
-
-
-def _known() -> str:
-    return f"expected one of {', '.join(known_datasets())}"

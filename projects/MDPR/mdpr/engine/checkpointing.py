@@ -3,40 +3,11 @@
 import math
 from typing import Any
 
-from fastreid.config import CfgNode
 from fastreid.engine.hooks import HookBase
 
 from mdpr.checkpoint.resume_points import epoch_name, step_name
-from mdpr.errors import ConfigError
 
-__all__ = ["CheckpointHook", "add_checkpoint_config", "check_checkpoint_config"]
-
-
-def add_checkpoint_config(cfg: CfgNode) -> None:
-    """Add the keys of checkpointing to a fast-reid config; changed in place."""
-    # A checkpoint every N steps too, besides every SOLVER.CHECKPOINT_PERIOD epochs; 0: none.
-    cfg.SOLVER.CHECKPOINT_EVERY_ITERATIONS = 0
-    # How many checkpoints of epochs and steps to keep, the newest; 0 keeps all. model_best and
-    # model_final always stay.
-    cfg.SOLVER.CHECKPOINT_KEEP = 3
-
-
-def check_checkpoint_config(cfg: CfgNode) -> None:
-    """Refuse values that cannot be meant.
-
-    Raises:
-        ConfigError: such a value.
-    """
-    for key, least in (
-        ("CHECKPOINT_PERIOD", 1),
-        ("CHECKPOINT_EVERY_ITERATIONS", 0),
-        ("CHECKPOINT_KEEP", -1),
-    ):
-        value = cfg.SOLVER[key]
-        if not isinstance(value, int) or value < least:
-            raise ConfigError(
-                f"SOLVER.{key} is {value!r}: expected a whole number of {least} or more"
-            )
+__all__ = ["CheckpointHook"]
 
 
 class CheckpointHook(HookBase):

@@ -4,7 +4,7 @@ import torch
 from fastreid.config import CfgNode
 from torch import nn
 
-from mdpr.errors import ConfigError
+from mdpr.errors import wrong_value
 from mdpr.inference import deploy
 from mdpr.modeling.meta_arch import MDPR
 
@@ -24,15 +24,17 @@ def check_deploy_config(cfg: CfgNode) -> None:
     """
     form = cfg.TEST.MDPR.DEPLOY
     if form not in ("", *_DTYPES):
-        raise ConfigError(
-            f"TEST.MDPR.DEPLOY is {form!r}: expected one of {', '.join(_DTYPES)}, or '' for the network "
-            "as it was trained"
+        raise wrong_value(
+            "TEST.MDPR.DEPLOY",
+            form,
+            f"one of {', '.join(_DTYPES)}, or '' for the network as it was trained",
         )
     architecture = cfg.MODEL.META_ARCHITECTURE
     if form and architecture != "MDPR":
-        raise ConfigError(
-            f"TEST.MDPR.DEPLOY is {form!r}, and MODEL.META_ARCHITECTURE {architecture}: only MDPR has a "
-            "deployed form"
+        raise wrong_value(
+            "TEST.MDPR.DEPLOY",
+            form,
+            f"'' while MODEL.META_ARCHITECTURE is {architecture}: only MDPR has a deployed form",
         )
 
 

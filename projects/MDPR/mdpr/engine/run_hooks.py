@@ -12,6 +12,7 @@ from fastreid.engine.hooks import (
 )
 from fastreid.utils import comm
 
+from mdpr.config import changed
 from mdpr.engine.evaluation_hook import EvaluationHook
 from mdpr.engine.memory_return import MemoryReturn
 from mdpr.engine.metrics_history import MetricsWriter
@@ -64,8 +65,6 @@ def _reports(trainer: Any) -> list[HookBase]:
 
 
 def _precise_bn(trainer: Any, cfg: CfgNode) -> PreciseBN:
-    cfg = cfg.clone()
-    cfg.defrost()
-    cfg.DATALOADER.NUM_WORKERS = 0
-    cfg.DATASETS.NAMES = (cfg.TEST.PRECISE_BN.DATASET,)
+    names = (cfg.TEST.PRECISE_BN.DATASET,)
+    cfg = changed(cfg, "DATALOADER.NUM_WORKERS", 0, "DATASETS.NAMES", names)
     return PreciseBN(trainer.model, trainer.build_train_loader(cfg), cfg.TEST.PRECISE_BN.NUM_ITER)

@@ -2,71 +2,89 @@
 
 import argparse
 import logging
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from fastreid.config import CfgNode, get_cfg
-from fastreid.engine import default_setup
 from fastreid.utils import comm
 from fastreid.utils.env import seed_all_rng
 from fastreid.utils.logger import setup_logger
 
-from mdpr.config import add_mdpr_config
-from mdpr.engine.checkpointing import check_checkpoint_config
-from mdpr.engine.evaluated_form import check_deploy_config
+from mdpr.config import add_mdpr_config, changed
+from mdpr.data.options import add_dataset_keys
+from mdpr.engine.checks import check_config
+from mdpr.engine.config_file import Layer, merge, option_layer, read_layers
+from mdpr.engine.machine import fit_to_machine
 from mdpr.engine.output_dir import set_aside_previous_run
-from mdpr.engine.training_settings import TrainingSettings
 from mdpr.errors import ConfigError
-from mdpr.evaluation import EvaluationSettings
-from mdpr.host import cpu_computes_in_bfloat16
-from mdpr.modeling.settings import MDPRSettings
+from mdpr.files import write_atomically
+from mdpr.host import usable_cores
+from mdpr.rules import value_of
 
 __all__ = ["make_config", "start_run", "weights_to_evaluate"]
 
 logger = logging.getLogger(__name__)
 
 
-def make_config(config_file: str, options: list[str]) -> tuple[CfgNode, list[str]]:
-    """Read a config, fit it to this machine, and check it before anything else happens.
+def make_config(
+    config_file: str,
+    options: Sequence[Any],
+    extend: Sequence[Callable[[CfgNode], Any]] = (),
+) -> tuple[CfgNode, list[str]]:
+    """Read a config, check it before anything else happens, and fit it to this machine.
 
     Args:
         config_file: path of a YAML file; empty for fast-reid's defaults.
         options: ``KEY VALUE KEY VALUE ...`` that override it.
+        extend: functions of a project that add its keys to the config, before the file is read.
 
     Returns:
-        The config, frozen, and one line for each setting that this machine changed.
+        The config, frozen, and lines for the log: what the file sets beside its ``_BASE_`` and the options
+        set, and one line for each setting that this machine changed.
 
     Raises:
         ConfigError: a file that is not there, an unknown key, or a value that cannot be used.
     """
     cfg = get_cfg()
     add_mdpr_config(cfg)
-    if config_file and not Path(config_file).is_file():
-        raise ConfigError(f"--config-file: no file at {Path(config_file).absolute()}")
-    if len(options) % 2:
-        raise ConfigError(f"options are KEY VALUE pairs: {options[-1]!r} has no value")
-    try:
-        if config_file:
-            cfg.merge_from_file(config_file)
-        cfg.merge_from_list(options)
-    except (KeyError, ValueError, AssertionError) as error:
-        reason = error.args[0] if error.args else error
-        raise ConfigError(
-            f"{reason} (in {config_file or 'the command line'} or the options)"
-        ) from error
-    TrainingSettings.from_config(cfg)
-    EvaluationSettings.from_config(cfg)
-    check_checkpoint_config(cfg)
-    check_deploy_config(cfg)
-    notes = _fit_to_machine(cfg)
-    if cfg.MODEL.META_ARCHITECTURE == "MDPR":
-        MDPRSettings.from_config(cfg)
+    for add_keys in extend:
+        add_keys(cfg)
+    add_dataset_keys(cfg)
+    layers = [*(read_layers(config_file) if config_file else ()), option_layer(options)]
+    for layer in layers:
+        merge(cfg, layer)
+    check_config(cfg)
+    notes = [_what_is_set(cfg, layers)]
+    asked_for = any("MODEL.DEVICE" in layer.values for layer in layers)
+    notes += fit_to_machine(cfg, device_asked_for=asked_for)
     cfg.freeze()
     return cfg, notes
 
 
-def start_run(cfg: CfgNode, args: argparse.Namespace, notes: list[str]) -> CfgNode:
+def _what_is_set(cfg: CfgNode, layers: Sequence[Layer]) -> str:
+    """What a run's own file and its options say; what the file stands on is known."""
+    *files, options = layers
+    own = {**(files[-1].values if files else {}), **options.values}
+    sources = (
+        " on ".join(os.path.normpath(layer.source) for layer in reversed(files))
+        or "fast-reid's defaults"
+    )
+    lines = [f"  {key}: {value_of(cfg, key)!r}" for key in sorted(own)]
+    return "\n".join([f"Config: {sources}, with", *lines] if lines else [f"Config: {sources}"])
+
+
+def start_run(cfg: CfgNode, args: argparse.Namespace, notes: Sequence[str]) -> CfgNode:
     """Prepare the output folder, logging and seed, in every process of a run.
+
+    The screen gets what differs from run to run, ``log.txt`` what the run was made with as well, and
+    ``config.yaml`` the whole config.
 
     Args:
         cfg: the frozen config.
@@ -78,16 +96,22 @@ def start_run(cfg: CfgNode, args: argparse.Namespace, notes: list[str]) -> CfgNo
     """
     if not args.eval_only and not args.resume:
         cfg, notes = _set_aside(cfg, notes)
-    setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="mdpr")
-    default_setup(cfg, args)
+    _start_logging(cfg.OUTPUT_DIR)
     for note in notes:
         logger.info(note)
+    if comm.is_main_process():
+        path = Path(cfg.OUTPUT_DIR, "config.yaml")
+        with write_atomically(path) as file:
+            file.write(cfg.dump())
+        logger.info("The whole config is in %s", path)
+    if not args.eval_only:  # test sets are too small for the search to pay
+        torch.backends.cudnn.benchmark = cfg.CUDNN_BENCHMARK
     logger.info("Random seed (SEED): %d", cfg.SEED)
     seed_all_rng(cfg.SEED + comm.get_rank())
     return cfg
 
 
-def _set_aside(cfg: CfgNode, notes: list[str]) -> tuple[CfgNode, list[str]]:
+def _set_aside(cfg: CfgNode, notes: Sequence[str]) -> tuple[CfgNode, Sequence[str]]:
     """Set a previous run aside, in the first process; all learn of it before they write anything."""
     moved = set_aside_previous_run(cfg.OUTPUT_DIR) if comm.is_main_process() else None
     moved = comm.all_gather(moved)[0]
@@ -96,11 +120,30 @@ def _set_aside(cfg: CfgNode, notes: list[str]) -> tuple[CfgNode, list[str]]:
     notes = [*notes, f"A previous run in {cfg.OUTPUT_DIR} was set aside in {moved}"]
     weights = Path(cfg.MODEL.WEIGHTS).absolute()
     if cfg.MODEL.WEIGHTS and weights.parent == moved.parent.parent.absolute():
-        cfg = cfg.clone()
-        cfg.defrost()
-        cfg.MODEL.WEIGHTS = str(moved / weights.name)
-        cfg.freeze()
+        cfg = changed(cfg, "MODEL.WEIGHTS", str(moved / weights.name))
     return cfg, notes
+
+
+def _start_logging(folder: str) -> None:
+    """fast-reid's log on the screen and in ``log.txt``; what is for the file alone is logged as debug."""
+    for name in ("mdpr", "fastreid"):
+        setup_logger(folder, distributed_rank=comm.get_rank(), name=name)
+        for handler in logging.getLogger(name).handlers:
+            if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
+                handler.setLevel(logging.INFO)
+    logger.debug("Command line: %s", shlex.join(sys.argv))
+    logger.debug("Process %d of %d", comm.get_rank(), comm.get_world_size())
+    versions = [f"{name} {version(name)}" for name in ("torch", "torchvision", "fastreid", "numpy")]
+    gpus = [torch.cuda.get_device_name(gpu) for gpu in range(torch.cuda.device_count())]
+    logger.debug(
+        "Python %s, %s, %s, %d cores with %s, GPUs: %s",
+        platform.python_version(),
+        ", ".join(versions),
+        platform.platform(),
+        usable_cores(),
+        torch.backends.cpu.get_cpu_capability(),
+        ", ".join(gpus) or "none",
+    )
 
 
 def weights_to_evaluate(cfg: CfgNode) -> str:
@@ -119,28 +162,3 @@ def weights_to_evaluate(cfg: CfgNode) -> str:
     weights = str(last.with_name(last.read_text().strip()))
     logger.info("MODEL.WEIGHTS is empty: evaluating the last checkpoint, %s", weights)
     return weights
-
-
-def _fit_to_machine(cfg: CfgNode) -> list[str]:
-    notes = []
-    if cfg.MODEL.DEVICE.startswith("cuda") and not torch.cuda.is_available():
-        notes.append(
-            f"MODEL.DEVICE is {cfg.MODEL.DEVICE!r}, and no GPU was found: running on the CPU"
-        )
-        cfg.MODEL.DEVICE = "cpu"
-    if cfg.MODEL.DEVICE == "cpu" and cfg.SOLVER.AMP.ENABLED:
-        if cfg.SOLVER.AMP.DTYPE == "fp16":
-            notes.append("SOLVER.AMP in fp16 is for GPUs: training in float32 on the CPU")
-            cfg.SOLVER.AMP.ENABLED = False
-        elif not cpu_computes_in_bfloat16():
-            notes.append("This CPU would only emulate bfloat16: training in float32")
-            cfg.SOLVER.AMP.ENABLED = False
-    if cfg.MODEL.BACKBONE.NORM == "syncBN" and cfg.MODEL.HEADS.NORM == "BN":
-        notes.append(
-            "MODEL.BACKBONE.NORM is 'syncBN', and MODEL.HEADS.NORM is 'BN': the heads' norms take the "
-            "statistics of their own process"
-        )
-    if cfg.TEST.EVAL_PERIOD <= 0:
-        notes.append("TEST.EVAL_PERIOD is 0: evaluating once, after the last epoch")
-        cfg.TEST.EVAL_PERIOD = cfg.SOLVER.MAX_EPOCH
-    return notes

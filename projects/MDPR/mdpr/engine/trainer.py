@@ -65,7 +65,9 @@ class Trainer(ResumableTrainer):
         optimizer, parameters = self.build_optimizer(cfg, model)
         model = distribute(model)
         self.settings = TrainingSettings.from_config(cfg)
-        self._trainer = build_step(cfg, model, data_loader, optimizer, parameters)
+        self._trainer = build_step(
+            cfg, model, data_loader, optimizer, parameters, settings=self.settings
+        )
 
         self.cfg = cfg
         self._set_length(len(train_set))

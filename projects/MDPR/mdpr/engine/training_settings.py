@@ -2,17 +2,34 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from fastreid.config import CfgNode
 
 from mdpr.engine.mixed_precision import DTYPES
 from mdpr.engine.results import METRICS
-from mdpr.errors import ConfigError
+from mdpr.rules import Choice, Rule, Rules, check_rules, number, whole
 
-__all__ = ["TrainingSettings"]
+__all__ = ["TrainingSettings", "check_training"]
 
-CLIP_TYPES = ("norm", "value")
+_RULES: Rules = {
+    "SOLVER.AMP.DTYPE": Choice(tuple(DTYPES)),
+    "SOLVER.ACCUMULATE": whole(1),
+    "SOLVER.LOG_PERIOD": whole(1),
+    "SOLVER.SKIP_NONFINITE": whole(0, " (0 stops at the first)"),
+    "SOLVER.EMA.DECAY": number(least=0, below=1),
+    "SOLVER.EARLY_STOPPING.PATIENCE": whole(0, " (0 never stops)"),
+    "SOLVER.EARLY_STOPPING.METRIC": Choice(METRICS),
+    "SOLVER.EARLY_STOPPING.MIN_DELTA": number(least=0, note=", in percentage points"),
+    "SOLVER.CLIP_GRADIENTS.CLIP_TYPE": Choice(("norm", "value")),
+    "SOLVER.CLIP_GRADIENTS.CLIP_VALUE": number(above=0),
+    "SOLVER.CLIP_GRADIENTS.NORM_TYPE": Rule(
+        "a number above 0 (inf is the largest value)",
+        lambda value: isinstance(value, int | float) and 0 < value <= math.inf,
+    ),
+    "SOLVER.CHECKPOINT_PERIOD": whole(1),
+    "SOLVER.CHECKPOINT_EVERY_ITERATIONS": whole(0),
+    "SOLVER.CHECKPOINT_KEEP": whole(-1),
+}
 
 
 @dataclass(frozen=True)
@@ -45,20 +62,8 @@ class TrainingSettings:
             ConfigError: a value that cannot be used; the message names the key, the value and what is
                 allowed.
         """
+        check_training(cfg)
         solver, stopping = cfg.SOLVER, cfg.SOLVER.EARLY_STOPPING
-        _check_choice("SOLVER.AMP.DTYPE", solver.AMP.DTYPE, tuple(DTYPES))
-        for key in ("ACCUMULATE", "LOG_PERIOD"):
-            _check(f"SOLVER.{key}", solver[key], solver[key] >= 1, "a whole number of 1 or more")
-        key, value = "SOLVER.SKIP_NONFINITE", solver.SKIP_NONFINITE
-        _check(key, value, value >= 0, "a whole number of 0 or more (0 stops at the first)")
-        key, value = "SOLVER.EMA.DECAY", solver.EMA.DECAY
-        _check(key, value, 0 <= value < 1, "a number >= 0 and below 1")
-        key, value = "SOLVER.EARLY_STOPPING.PATIENCE", stopping.PATIENCE
-        _check(key, value, value >= 0, "a whole number of 0 or more (0 never stops)")
-        _check_choice("SOLVER.EARLY_STOPPING.METRIC", stopping.METRIC, METRICS)
-        key, value = "SOLVER.EARLY_STOPPING.MIN_DELTA", stopping.MIN_DELTA
-        _check(key, value, math.isfinite(value) and value >= 0, "percentage points >= 0")
-        _check_clipping(solver.CLIP_GRADIENTS)
         return cls(
             accumulate=solver.ACCUMULATE,
             log_period=solver.LOG_PERIOD,
@@ -70,16 +75,10 @@ class TrainingSettings:
         )
 
 
-def _check_clipping(node: CfgNode) -> None:
-    _check_choice("SOLVER.CLIP_GRADIENTS.CLIP_TYPE", node.CLIP_TYPE, CLIP_TYPES)
-    for key in ("CLIP_VALUE", "NORM_TYPE"):
-        _check(f"SOLVER.CLIP_GRADIENTS.{key}", node[key], node[key] > 0, "a number above 0")
+def check_training(cfg: CfgNode) -> None:
+    """Check what `TrainingSettings` is read from, and when checkpoints are written.
 
-
-def _check_choice(key: str, value: str, allowed: tuple[str, ...]) -> None:
-    _check(key, value, value in allowed, f"one of {', '.join(allowed)}")
-
-
-def _check(key: str, value: Any, is_allowed: bool, allowed: str) -> None:
-    if not is_allowed:
-        raise ConfigError(f"{key} is {value!r}: expected {allowed}")
+    Raises:
+        ConfigError: a value that cannot be used.
+    """
+    check_rules(cfg, _RULES)

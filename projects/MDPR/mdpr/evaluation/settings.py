@@ -4,13 +4,29 @@ from dataclasses import dataclass, field
 
 from fastreid.config import CfgNode
 
-from mdpr.errors import ConfigError
 from mdpr.evaluation.distances.feature_distances import DISTANCE_METRICS
 from mdpr.evaluation.ranking.ranking import PROTOCOLS, RankingOptions
 from mdpr.evaluation.reranking.query_expansion import QueryExpansionOptions
 from mdpr.evaluation.reranking.reranking import RerankOptions
+from mdpr.rules import Choice, Rules, check_rules, number, switch, whole
 
-__all__ = ["EvaluationSettings"]
+__all__ = ["EvaluationSettings", "check_evaluation"]
+
+_RULES: Rules = {
+    "TEST.METRIC": Choice(DISTANCE_METRICS),
+    "TEST.RERANK.K1": whole(1),
+    "TEST.RERANK.K2": whole(1),
+    "TEST.RERANK.LAMBDA": number(least=0, most=1),
+    "TEST.AQE.ALPHA": number(least=0),
+    "TEST.AQE.QE_TIME": whole(0),
+    "TEST.AQE.QE_K": whole(1),
+}
+_OWN_RULES: Rules = {
+    "TEST.MDPR.PROTOCOL": Choice(PROTOCOLS),
+    "TEST.MDPR.RANKING_LENGTH": whole(1),
+    "TEST.MDPR.SAVE_FEATURES": switch(),
+    "TEST.MDPR.SAVE_RANKINGS": switch(),
+}
 
 
 @dataclass(frozen=True)
@@ -41,11 +57,8 @@ class EvaluationSettings:
         Raises:
             ConfigError: a key has a value that cannot be used; the message names it.
         """
+        check_evaluation(cfg)
         test = cfg.TEST
-        if test.METRIC not in DISTANCE_METRICS:
-            raise ConfigError(
-                f"TEST.METRIC is {test.METRIC!r}: expected one of {', '.join(DISTANCE_METRICS)}"
-            )
         settings = {
             "metric": test.METRIC,
             "rerank": _rerank_options(test.RERANK) if test.RERANK.ENABLED else None,
@@ -57,32 +70,24 @@ class EvaluationSettings:
         return cls(**settings)
 
 
+def check_evaluation(cfg: CfgNode) -> None:
+    """Check what `EvaluationSettings` is read from.
+
+    Raises:
+        ConfigError: a value that cannot be used.
+    """
+    check_rules(cfg, _RULES | (_OWN_RULES if "MDPR" in cfg.TEST else {}))
+
+
 def _rerank_options(node: CfgNode) -> RerankOptions:
-    try:
-        return RerankOptions(k1=node.K1, k2=node.K2, original_weight=node.LAMBDA)
-    except ValueError as error:
-        raise ConfigError(f"TEST.RERANK: {error}") from error
+    return RerankOptions(k1=node.K1, k2=node.K2, original_weight=node.LAMBDA)
 
 
 def _expansion_options(node: CfgNode) -> QueryExpansionOptions:
-    try:
-        return QueryExpansionOptions(alpha=node.ALPHA, times=node.QE_TIME, k=node.QE_K)
-    except ValueError as error:
-        raise ConfigError(f"TEST.AQE: {error}") from error
+    return QueryExpansionOptions(alpha=node.ALPHA, times=node.QE_TIME, k=node.QE_K)
 
 
 def _own_settings(node: CfgNode) -> dict[str, RankingOptions | bool]:
-    if node.PROTOCOL not in PROTOCOLS:
-        raise ConfigError(
-            f"TEST.MDPR.PROTOCOL is {node.PROTOCOL!r}: expected one of {', '.join(PROTOCOLS)}"
-        )
-    if node.RANKING_LENGTH < 1:
-        raise ConfigError(
-            f"TEST.MDPR.RANKING_LENGTH is {node.RANKING_LENGTH}: expected a whole number of 1 or more"
-        )
-    for key in ("SAVE_FEATURES", "SAVE_RANKINGS"):
-        if not isinstance(node[key], bool):
-            raise ConfigError(f"TEST.MDPR.{key} is {node[key]!r}: expected True or False")
     return {
         "ranking": RankingOptions(
             protocol=node.PROTOCOL, top_k=node.RANKING_LENGTH if node.SAVE_RANKINGS else 0

@@ -5,19 +5,33 @@ Feature rows: the stem, stages 2 and 3 and, with last stride 2, stage 4 each hal
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from fastreid.config import CfgNode
 
-from mdpr.errors import ConfigError
+from mdpr.errors import ConfigError, wrong_value
 from mdpr.modeling.distillation import DISTILLATION_REGISTRY
 from mdpr.modeling.losses.auxiliary import AUXILIARY_LOSS_REGISTRY
 from mdpr.modeling.losses.build import EMBEDDING_LOSS_REGISTRY
+from mdpr.rules import Choice, Rule, Rules, check_rules, number, value_of, whole
 
-__all__ = ["MDPRSettings", "feature_rows"]
+__all__ = ["MDPRSettings", "check_method", "feature_rows"]
 
 CLASSIFICATION_LOSS = "CrossEntropyLoss"
 DEPTHS = ("18x", "34x", "50x", "101x")
+
+_SCALE = number(least=0, note=" (0 switches it off)")
+_RULES: Rules = {
+    "MODEL.MDPR.EMBEDDING_DIM": whole(1),
+    "MODEL.MDPR.NUM_PARTS": whole(1),
+    "MODEL.MDPR.NUM_ATTENTIONS": whole(1),
+    "MODEL.MDPR.DISTILLATION_NAME": Choice(lambda: sorted(DISTILLATION_REGISTRY._obj_map)),
+    "MODEL.MDPR.DISTILLATION_SCALE": _SCALE,
+    "MODEL.MDPR.DIVERSITY_SCALE": _SCALE,
+    "MODEL.MDPR.AREA_SCALE": _SCALE,
+    "MODEL.BACKBONE.NAME": Choice(("build_resnet_backbone",)),
+    "MODEL.BACKBONE.DEPTH": Choice(DEPTHS),
+    "MODEL.BACKBONE.LAST_STRIDE": Rule("1 or 2", lambda stride: stride in (1, 2)),
+}
 
 
 @dataclass(frozen=True)
@@ -50,68 +64,27 @@ class MDPRSettings:
             ConfigError: a key has a value the method cannot work with; the message names the key, the
                 value and what is allowed.
         """
-        settings = cls(**{key.lower(): value for key, value in cfg.MODEL.MDPR.items()})
-        settings._check_counts()
-        settings._check_branches()
-        settings._check_registered()
-        _check_backbone(cfg, settings)
-        _check_heads_and_losses(cfg)
-        for key in ("SIZE_TRAIN", "SIZE_TEST"):
-            settings._check_parts(key, cfg.INPUT[key][0], cfg.MODEL.BACKBONE.LAST_STRIDE)
-        return settings
+        check_method(cfg)
+        return cls(**{key.lower(): value for key, value in cfg.MODEL.MDPR.items()})
 
     @property
     def distills(self) -> bool:
         """Whether the distillation term is computed."""
         return self.distillation and self.distillation_scale > 0
 
-    def _check_counts(self) -> None:
-        for key in ("EMBEDDING_DIM", "NUM_PARTS", "NUM_ATTENTIONS"):
-            value = getattr(self, key.lower())
-            if value < 1:
-                raise _error(f"MODEL.MDPR.{key}", value, "a whole number of 1 or more")
-        for key in ("DISTILLATION_SCALE", "DIVERSITY_SCALE", "AREA_SCALE"):
-            value = getattr(self, key.lower())
-            if not (math.isfinite(value) and value >= 0):
-                raise _error(f"MODEL.MDPR.{key}", value, "a finite number >= 0 (0 switches it off)")
 
-    def _check_branches(self) -> None:
-        if not (self.hard_branch or self.soft_branch):
-            raise ConfigError(
-                "MODEL.MDPR.HARD_BRANCH and MODEL.MDPR.SOFT_BRANCH are both False: at least one must "
-                "be True"
-            )
-        both = self.hard_branch and self.soft_branch
-        for key in ("FUSION", "DISTILLATION"):
-            if getattr(self, key.lower()) and not both:
-                missing = "SOFT_BRANCH" if self.hard_branch else "HARD_BRANCH"
-                raise _error(
-                    f"MODEL.MDPR.{key}", True, f"False while MODEL.MDPR.{missing} is False"
-                )
+def check_method(cfg: CfgNode) -> None:
+    """Refuse a config that the method cannot work with.
 
-    def _check_registered(self) -> None:
-        for key, names, registry in (
-            ("DISTILLATION_NAME", [self.distillation_name], DISTILLATION_REGISTRY),
-            ("AUXILIARY_LOSSES", self.auxiliary_losses, AUXILIARY_LOSS_REGISTRY),
-        ):
-            for name in names:
-                if name not in registry._obj_map:
-                    known = (
-                        ", ".join(sorted(registry._obj_map)) or "names that your project registers"
-                    )
-                    raise _error(f"MODEL.MDPR.{key}", name, f"one of {known}")
-
-    def _check_parts(self, key: str, height: int, last_stride: int) -> None:
-        rows = feature_rows(height, last_stride)
-        # As torch.chunk cuts: stripes of ceil(rows / P) rows, the last one takes the rest.
-        stripes = math.ceil(rows / math.ceil(rows / self.num_parts)) if rows else 0
-        if self.hard_branch and stripes < self.num_parts:
-            raise _error(
-                "MODEL.MDPR.NUM_PARTS",
-                self.num_parts,
-                f"a number of stripes into which {rows} feature rows can be cut (INPUT.{key} "
-                f"height {height}): this one gives {stripes}",
-            )
+    Raises:
+        ConfigError: naming the key, the value and what is allowed.
+    """
+    check_rules(cfg, _RULES)
+    _check_branches(cfg.MODEL.MDPR)
+    _check_backbone(cfg)
+    _check_heads_and_losses(cfg)
+    for key in ("SIZE_TRAIN", "SIZE_TEST"):
+        _check_parts(cfg, f"INPUT.{key}", cfg.INPUT[key][0])
 
 
 def feature_rows(height: int, last_stride: int) -> int:
@@ -122,23 +95,31 @@ def feature_rows(height: int, last_stride: int) -> int:
     return math.ceil(stage3 / last_stride)
 
 
-def _check_backbone(cfg: CfgNode, settings: MDPRSettings) -> None:
+def _check_branches(node: CfgNode) -> None:
+    if not (node.HARD_BRANCH or node.SOFT_BRANCH):
+        raise ConfigError(
+            "MODEL.MDPR.HARD_BRANCH and MODEL.MDPR.SOFT_BRANCH are both False: at least one must "
+            "be True"
+        )
+    for key in ("FUSION", "DISTILLATION"):
+        if node[key] and not (node.HARD_BRANCH and node.SOFT_BRANCH):
+            missing = "SOFT_BRANCH" if node.HARD_BRANCH else "HARD_BRANCH"
+            raise wrong_value(
+                f"MODEL.MDPR.{key}", True, f"False while MODEL.MDPR.{missing} is False"
+            )
+
+
+def _check_backbone(cfg: CfgNode) -> None:
     node = cfg.MODEL.BACKBONE
-    if node.NAME != "build_resnet_backbone":
-        raise _error("MODEL.BACKBONE.NAME", node.NAME, "'build_resnet_backbone'")
-    if node.DEPTH not in DEPTHS:
-        raise _error("MODEL.BACKBONE.DEPTH", node.DEPTH, f"one of {', '.join(DEPTHS)}")
-    expected = 512 if node.DEPTH in ("18x", "34x") else 2048
-    if expected != node.FEAT_DIM:
-        raise _error("MODEL.BACKBONE.FEAT_DIM", node.FEAT_DIM, f"{expected} for {node.DEPTH}")
+    channels = 512 if node.DEPTH in ("18x", "34x") else 2048
+    if channels != node.FEAT_DIM:
+        raise wrong_value("MODEL.BACKBONE.FEAT_DIM", node.FEAT_DIM, f"{channels} for {node.DEPTH}")
     if node.WITH_NL:
-        raise _error(
+        raise wrong_value(
             "MODEL.BACKBONE.WITH_NL", True, "False: the branches are copies of plain stages"
         )
-    if node.LAST_STRIDE not in (1, 2):
-        raise _error("MODEL.BACKBONE.LAST_STRIDE", node.LAST_STRIDE, "1 or 2")
-    if settings.fusion and node.LAST_STRIDE != 1:
-        raise _error(
+    if cfg.MODEL.MDPR.FUSION and node.LAST_STRIDE != 1:
+        raise wrong_value(
             "MODEL.BACKBONE.LAST_STRIDE", node.LAST_STRIDE, "1 while MODEL.MDPR.FUSION is True"
         )
 
@@ -146,26 +127,38 @@ def _check_backbone(cfg: CfgNode, settings: MDPRSettings) -> None:
 def _check_heads_and_losses(cfg: CfgNode) -> None:
     heads, losses = cfg.MODEL.HEADS, cfg.MODEL.LOSSES
     if heads.EMBEDDING_DIM != 0:
-        raise _error(
+        raise wrong_value(
             "MODEL.HEADS.EMBEDDING_DIM",
             heads.EMBEDDING_DIM,
             "0 (the width is MODEL.MDPR.EMBEDDING_DIM)",
         )
     if not heads.WITH_BNNECK:
-        raise _error("MODEL.HEADS.WITH_BNNECK", False, "True")
+        raise wrong_value("MODEL.HEADS.WITH_BNNECK", False, "True")
     if heads.NECK_FEAT != "after":
-        raise _error("MODEL.HEADS.NECK_FEAT", heads.NECK_FEAT, "'after'")
+        raise wrong_value("MODEL.HEADS.NECK_FEAT", heads.NECK_FEAT, "'after'")
+    for name in cfg.MODEL.MDPR.AUXILIARY_LOSSES:
+        Choice(sorted(AUXILIARY_LOSS_REGISTRY._obj_map)).check("MODEL.MDPR.AUXILIARY_LOSSES", name)
     known = sorted(EMBEDDING_LOSS_REGISTRY._obj_map)
-    unknown = [name for name in losses.NAME if name not in known]
-    if unknown:
-        raise _error("MODEL.LOSSES.NAME", unknown[0], f"names out of {', '.join(known)}")
+    Choice(known, several=True).check("MODEL.LOSSES.NAME", losses.NAME)
     if CLASSIFICATION_LOSS not in losses.NAME:
-        raise _error(
+        raise wrong_value(
             "MODEL.LOSSES.NAME",
             tuple(losses.NAME),
             f"a list with {CLASSIFICATION_LOSS}, without which the classifiers would not be trained",
         )
 
 
-def _error(key: str, value: Any, allowed: str) -> ConfigError:
-    return ConfigError(f"{key} is {value!r}: expected {allowed}")
+def _check_parts(cfg: CfgNode, size_key: str, height: int) -> None:
+    parts = cfg.MODEL.MDPR.NUM_PARTS
+    rows = feature_rows(height, cfg.MODEL.BACKBONE.LAST_STRIDE)
+    if rows < 1:
+        raise wrong_value(size_key, value_of(cfg, size_key), "an image with a row of features")
+    # As torch.chunk cuts: stripes of ceil(rows / P) rows, the last one takes the rest.
+    stripes = math.ceil(rows / math.ceil(rows / parts))
+    if cfg.MODEL.MDPR.HARD_BRANCH and stripes < parts:
+        raise wrong_value(
+            "MODEL.MDPR.NUM_PARTS",
+            parts,
+            f"a number of stripes into which {rows} feature rows can be cut ({size_key} "
+            f"height {height}): this one gives {stripes}",
+        )

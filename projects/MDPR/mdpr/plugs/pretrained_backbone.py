@@ -11,6 +11,7 @@ from fastreid.modeling.backbones import BACKBONE_REGISTRY
 from torch import nn
 
 from mdpr.checkpoint.pretrained import load_pretrained_backbone
+from mdpr.config import changed
 
 _NAME = "build_resnet_backbone"
 
@@ -19,10 +20,7 @@ def with_checked_weights(build: Callable[[CfgNode], nn.Module]) -> Callable[[Cfg
     """Wrap a fast-reid backbone builder so that weights are loaded by `load_pretrained_backbone`."""
 
     def build_resnet_backbone(cfg: CfgNode) -> nn.Module:
-        unloaded = cfg.clone()
-        unloaded.defrost()
-        unloaded.MODEL.BACKBONE.PRETRAIN = False
-        backbone = build(unloaded)
+        backbone = build(changed(cfg, "MODEL.BACKBONE.PRETRAIN", False))
         if cfg.MODEL.BACKBONE.PRETRAIN:
             load_pretrained_backbone(backbone, cfg)
         return backbone

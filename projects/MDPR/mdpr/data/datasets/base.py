@@ -9,14 +9,17 @@ from typing import Any, ClassVar, Literal
 from fastreid.data.datasets.bases import ImageDataset
 
 from mdpr.errors import DatasetError
+from mdpr.rules import Choice, Rule
 
-__all__ = ["SPLITS", "CheckedDataset", "Item", "Split", "dataset_root"]
+__all__ = ["SPLITS", "CheckedDataset", "ConfigOptions", "Item", "Split", "dataset_root"]
 
 Split = Literal["train", "query", "gallery"]
 SPLITS: tuple[Split, ...] = ("train", "query", "gallery")
 # Path, identity, camera: strings "<data set>_<number>" in training (so that several sets can be trained
 # on together), whole numbers in query and gallery.
 Item = tuple[str, Any, Any]
+# By argument of a constructor: the full config key that holds its value, and what is allowed.
+ConfigOptions = Mapping[str, tuple[str, Rule | Choice]]
 
 JUNK_IDENTITY = -1
 
@@ -52,6 +55,8 @@ class CheckedDataset(ImageDataset):
     distractor_identities: ClassVar[frozenset[int]] = frozenset()
     # Whether one number is one person, be it in the training or in the test set.
     numbered_across_splits: ClassVar[bool] = True
+    # Arguments of the constructor that have a config key; see `mdpr.data.options`.
+    config_options: ClassVar[ConfigOptions] = {}
     _junk_pids: ClassVar[list[int]] = [JUNK_IDENTITY]
 
     def __init__(

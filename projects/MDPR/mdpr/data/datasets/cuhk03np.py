@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from mdpr.data.datasets.base import ConfigOptions
 from mdpr.data.datasets.file_names import FileNames
 from mdpr.data.datasets.folders import FolderDataset
 from mdpr.data.datasets.registration import register
-from mdpr.errors import ConfigError
+from mdpr.errors import wrong_value
+from mdpr.rules import Choice
 
 __all__ = ["CUHK03NP"]
 
@@ -47,12 +49,15 @@ class CUHK03NP(FolderDataset):
         "detected": {"train": 7_365, "query": 1_400, "gallery": 5_332},
         "labeled": {"train": 7_368, "query": 1_400, "gallery": 5_328},
     }
+    config_options: ClassVar[ConfigOptions] = {
+        "boxes": ("DATASETS.CUHK03NP.BOXES", Choice(tuple(counts)))
+    }
 
     def __init__(
         self, root: str | Path = "datasets", *, boxes: str = "detected", **kwargs: Any
     ) -> None:
         if boxes not in self.counts:
-            raise ConfigError(f"boxes is {boxes!r}: expected one of {', '.join(self.counts)}")
+            raise wrong_value("boxes", boxes, f"one of {', '.join(self.counts)}")
         self.boxes = boxes
         super().__init__(root, **kwargs)
 

@@ -4,9 +4,16 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from mdpr.data.datasets.base import JUNK_IDENTITY, SPLITS, CheckedDataset, Item, Split
+from mdpr.data.datasets.base import (
+    JUNK_IDENTITY,
+    SPLITS,
+    CheckedDataset,
+    ConfigOptions,
+    Item,
+    Split,
+)
 from mdpr.data.datasets.image_sources import (
     BadRow,
     LabelledImage,
@@ -15,6 +22,7 @@ from mdpr.data.datasets.image_sources import (
 )
 from mdpr.data.datasets.registration import register
 from mdpr.errors import DatasetError
+from mdpr.rules import Rule
 
 __all__ = ["ImageFolderReID"]
 
@@ -55,6 +63,20 @@ class ImageFolderReID(CheckedDataset):
         "Set DATASETS.IMAGE_FOLDER.PATH to the folder that holds train/, query/ and gallery/, or to that "
         "of the CSV file named by DATASETS.IMAGE_FOLDER.CSV"
     )
+    config_options: ClassVar[ConfigOptions] = {
+        "path": (
+            "DATASETS.IMAGE_FOLDER.PATH",
+            Rule(
+                "the folder of your images (a relative one starts at $FASTREID_DATASETS), since DATASETS "
+                "names ImageFolderReID",
+                lambda value: isinstance(value, str) and value != "",
+            ),
+        ),
+        "csv_file": (
+            "DATASETS.IMAGE_FOLDER.CSV",
+            Rule("a file name, or '' for folders", lambda value: isinstance(value, str)),
+        ),
+    }
 
     def __init__(
         self,

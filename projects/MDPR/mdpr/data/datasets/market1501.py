@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 from fastreid.data.datasets.market1501 import Market1501 as FastReIDMarket1501
 
-from mdpr.data.datasets.base import Item
+from mdpr.data.datasets.base import ConfigOptions, Item
 from mdpr.data.datasets.file_names import FileNames
 from mdpr.data.datasets.folders import FolderDataset
 from mdpr.data.datasets.registration import register
+from mdpr.rules import switch
 
 __all__ = ["Market1501"]
 
@@ -46,6 +47,9 @@ class Market1501(FolderDataset, FastReIDMarket1501):
         cameras=6,
     )
     distractor_identities = frozenset({0})
+    config_options: ClassVar[ConfigOptions] = {
+        "market1501_500k": ("DATASETS.MARKET1501.WITH_500K", switch())
+    }
     _junk_pids: ClassVar[list[int]] = [-1, 0]
 
     def __init__(

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from fastreid.data.datasets import msmt17 as fastreid_msmt17
 
-from mdpr.data.datasets.base import CheckedDataset, Item, Split
+from mdpr.data.datasets.base import CheckedDataset, ConfigOptions, Item, Split
 from mdpr.data.datasets.registration import register
-from mdpr.errors import ConfigError
+from mdpr.errors import wrong_value
+from mdpr.rules import Choice, switch
 
 __all__ = ["MSMT17", "VERSIONS"]
 
@@ -60,6 +61,10 @@ class MSMT17(CheckedDataset, fastreid_msmt17.MSMT17):
         "Its authors send it on request: http://www.pkuvmc.com/publications/msmt17.html. The version is "
         "chosen by DATASETS.MSMT17.VERSION"
     )
+    config_options: ClassVar[ConfigOptions] = {
+        "version": ("DATASETS.MSMT17.VERSION", Choice(tuple(VERSIONS))),
+        "with_validation": ("DATASETS.MSMT17.WITH_VALIDATION", switch()),
+    }
 
     def __init__(
         self,
@@ -70,7 +75,7 @@ class MSMT17(CheckedDataset, fastreid_msmt17.MSMT17):
         **kwargs: Any,
     ) -> None:
         if version not in VERSIONS:
-            raise ConfigError(f"version is {version!r}: expected one of {', '.join(VERSIONS)}")
+            raise wrong_value("version", version, f"one of {', '.join(VERSIONS)}")
         self.version = version
         self.with_validation = with_validation or bool(kwargs.get("combineall"))
         super().__init__(root, **kwargs)

@@ -2,12 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from mdpr.data.datasets.base import Item, Split
+from mdpr.data.datasets.base import ConfigOptions, Item, Split
 from mdpr.data.datasets.file_names import FileNames
 from mdpr.data.datasets.folders import FolderDataset
 from mdpr.data.datasets.registration import register
+from mdpr.rules import switch
 
 __all__ = ["UNKNOWN_IDENTITY", "SynergyReID"]
 
@@ -45,6 +46,9 @@ class SynergyReID(FolderDataset):
     file_names = FileNames(pattern=re.compile(r"(\d+)_"), example="0001_0002_0003.jpeg")
     suffixes = (".jpeg", ".jpg")
     numbered_across_splits = False
+    config_options: ClassVar[ConfigOptions] = {
+        "challenge": ("DATASETS.SYNERGYREID.CHALLENGE", switch())
+    }
 
     def __init__(
         self, root: str | Path = "datasets", *, challenge: bool = False, **kwargs: Any

@@ -20,7 +20,7 @@ from mdpr.data.sampling.images import (
     identity_weighted_batches,
     shuffled_batches,
 )
-from mdpr.errors import ConfigError
+from mdpr.errors import ConfigError, wrong_value
 
 __all__ = ["SAMPLERS", "build_batches"]
 
@@ -54,9 +54,7 @@ def build_batches(
     """
     name = cfg.DATALOADER.SAMPLER_TRAIN
     if name not in SAMPLERS:
-        raise ConfigError(
-            f"DATALOADER.SAMPLER_TRAIN is {name!r}: expected one of {', '.join(SAMPLERS)}"
-        )
+        raise wrong_value("DATALOADER.SAMPLER_TRAIN", name, f"one of {', '.join(SAMPLERS)}")
     check_batches(cfg, items, processes)
     size = BatchSize(cfg.SOLVER.IMS_PER_BATCH // processes, processes)
     seed = derived_seed(cfg.SEED, Purpose.SAMPLING)
@@ -93,8 +91,8 @@ def check_batches(cfg: CfgNode, items: Sequence[TrainItem], processes: int) -> N
     batch = cfg.SOLVER.IMS_PER_BATCH
     check_batch_sizes(cfg, processes)
     if len(items) < batch:
-        raise ConfigError(
-            f"SOLVER.IMS_PER_BATCH is {batch}: expected no more than the {len(items)} training images"
+        raise wrong_value(
+            "SOLVER.IMS_PER_BATCH", batch, f"no more than the {len(items)} training images"
         )
     if cfg.DATALOADER.SAMPLER_TRAIN in IDENTITY_SAMPLERS:
         _check_identities(cfg, len({identity for _, identity, _ in items}))
@@ -119,12 +117,16 @@ def _check_camera_weights(cfg: CfgNode, images: Counter) -> None:
         for weight, count in zip(weights, counts, strict=False)
     )
     if not fits or sum(weights) == 0:
-        raise ConfigError(
-            f"DATALOADER.SET_WEIGHT is {list(weights)}: expected a number of identities for each of "
-            f"the {len(counts)} cameras of the training set, at most their images ({counts})"
+        raise wrong_value(
+            "DATALOADER.SET_WEIGHT",
+            list(weights),
+            f"a number of identities for each of the {len(counts)} cameras of the training set, at most "
+            f"their images ({counts})",
         )
     if cfg.SOLVER.IMS_PER_BATCH % (sum(weights) * instances):
-        raise ConfigError(
-            f"SOLVER.IMS_PER_BATCH is {cfg.SOLVER.IMS_PER_BATCH}: expected a multiple of the "
-            f"{sum(weights)} identities of DATALOADER.SET_WEIGHT with {instances} images each"
+        raise wrong_value(
+            "SOLVER.IMS_PER_BATCH",
+            cfg.SOLVER.IMS_PER_BATCH,
+            f"a multiple of the {sum(weights)} identities of DATALOADER.SET_WEIGHT with {instances} "
+            "images each",
         )

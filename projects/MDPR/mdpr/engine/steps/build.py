@@ -16,7 +16,13 @@ __all__ = ["build_step"]
 
 
 def build_step(
-    cfg: CfgNode, model: nn.Module, data_loader: Any, optimizer: Optimizer, parameters: Any
+    cfg: CfgNode,
+    model: nn.Module,
+    data_loader: Any,
+    optimizer: Optimizer,
+    parameters: Any,
+    *,
+    settings: TrainingSettings,
 ) -> TrainingStep:
     """The step under ``SOLVER``.
 
@@ -26,11 +32,8 @@ def build_step(
         data_loader: endless, batch by batch.
         optimizer: of the model's parameters.
         parameters: its groups, as fast-reid hands them on.
-
-    Raises:
-        ConfigError: a value that cannot be used.
+        settings: read from ``cfg``.
     """
-    settings = TrainingSettings.from_config(cfg)
     decay = settings.ema_decay
     return TrainingStep(
         model,

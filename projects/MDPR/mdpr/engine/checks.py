@@ -1,0 +1,214 @@
+"""What fast-reid's own keys may hold: checked before anything starts, wherever a run would fail later.
+
+Keys of this project are checked beside what reads them: `mdpr.modeling.settings`,
+`mdpr.engine.training_settings`, `mdpr.evaluation.settings`, and `config_options` of a data set.
+Architectures, heads, backbones and data sets are looked up in fast-reid's registries, where a user's project
+enters its own.
+"""
+
+import inspect
+import math
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from fastreid.config import CfgNode, get_cfg
+from fastreid.layers import any_softmax, pooling
+from fastreid.modeling.backbones import BACKBONE_REGISTRY
+from fastreid.modeling.heads import REID_HEADS_REGISTRY, EmbeddingHead
+from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
+from torch import nn
+
+from mdpr.config import add_mdpr_config
+from mdpr.data.options import dataset_options
+from mdpr.data.registry import known_datasets
+from mdpr.data.sampling.build import SAMPLERS
+from mdpr.engine.config_file import leaves
+from mdpr.engine.evaluated_form import check_deploy_config
+from mdpr.engine.training_settings import check_training
+from mdpr.errors import wrong_value
+from mdpr.evaluation.settings import check_evaluation
+from mdpr.modeling.settings import check_method
+from mdpr.rules import Choice, Rule, Rules, check_rules, each, number, pair, value_of, whole
+
+__all__ = ["check_config"]
+
+FASTREID_LOSSES = ("CrossEntropyLoss", "TripletLoss", "CircleLoss", "Cosface")
+NORMS = ("BN", "syncBN", "GhostBN", "FrozenBN", "GN", "")
+# What needs more than gradients of dense weights of any shape.
+_OTHER_OPTIMIZERS = {"Optimizer", "LBFGS", "SparseAdam", "Muon"}
+# Each process adds its rank to it, and NumPy takes up to 2 ** 32 - 1.
+_LARGEST_SEED = 4_000_000_000
+
+_SHARE = number(least=0, most=1)
+_POSITIVE = number(above=0)
+_NOT_NEGATIVE = number(least=0)
+_COLOUR = each(number(), "three numbers: red, green and blue", (3,))
+_SIZE = each(whole(1), "two whole numbers of 1 or more: height and width in pixels", (1, 2))
+
+
+def _optimizers() -> list[str]:
+    return [
+        name
+        for name, value in vars(torch.optim).items()
+        if inspect.isclass(value)
+        and issubclass(value, torch.optim.Optimizer)
+        and name not in _OTHER_OPTIMIZERS
+    ]
+
+
+def _layers_of(module: ModuleType) -> list[str]:
+    """What the head takes from a module of fast-reid, which is where a project puts its own."""
+    return [
+        name
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, nn.Module)
+    ]
+
+
+_MODEL: Rules = {
+    "MODEL.META_ARCHITECTURE": Choice(lambda: META_ARCH_REGISTRY._obj_map),
+    "MODEL.FREEZE_LAYERS": each(
+        Rule("", lambda value: isinstance(value, str)), "a list of names of modules"
+    ),
+    "MODEL.PIXEL_MEAN": _COLOUR,
+    "MODEL.PIXEL_STD": each(_POSITIVE, "three numbers above 0: red, green and blue", (3,)),
+    "MODEL.BACKBONE.NAME": Choice(lambda: BACKBONE_REGISTRY._obj_map),
+    "MODEL.BACKBONE.NORM": Choice(NORMS),
+    "MODEL.BACKBONE.FEAT_DIM": whole(1),
+    "MODEL.HEADS.NAME": Choice(lambda: REID_HEADS_REGISTRY._obj_map),
+    "MODEL.HEADS.NUM_CLASSES": whole(0, " (0: as many as the training set has)"),
+    "MODEL.HEADS.EMBEDDING_DIM": whole(0),
+    "MODEL.HEADS.MARGIN": _NOT_NEGATIVE,
+    "MODEL.HEADS.SCALE": _POSITIVE,
+    "MODEL.LOSSES.CE.EPSILON": Rule(
+        "a number >= 0 and <= 1, or -1 (adaptive)",
+        lambda value: _SHARE.holds(value) or value == -1,
+    ),
+    "MODEL.LOSSES.CE.ALPHA": _NOT_NEGATIVE,
+    "MODEL.LOSSES.CE.SCALE": _NOT_NEGATIVE,
+    "MODEL.LOSSES.TRI.MARGIN": _NOT_NEGATIVE,
+    "MODEL.LOSSES.TRI.SCALE": _NOT_NEGATIVE,
+    "MODEL.LOSSES.CIRCLE.MARGIN": _NOT_NEGATIVE,
+    "MODEL.LOSSES.CIRCLE.GAMMA": _POSITIVE,
+    "MODEL.LOSSES.CIRCLE.SCALE": _NOT_NEGATIVE,
+    "MODEL.LOSSES.COSFACE.MARGIN": _NOT_NEGATIVE,
+    "MODEL.LOSSES.COSFACE.GAMMA": _POSITIVE,
+    "MODEL.LOSSES.COSFACE.SCALE": _NOT_NEGATIVE,
+}
+
+# Of heads that are built as fast-reid's are.
+_EMBEDDING_HEAD: Rules = {
+    "MODEL.HEADS.NORM": Choice(NORMS),
+    "MODEL.HEADS.NECK_FEAT": Choice(("before", "after")),
+    "MODEL.HEADS.POOL_LAYER": Choice(lambda: _layers_of(pooling)),
+    "MODEL.HEADS.CLS_LAYER": Choice(lambda: _layers_of(any_softmax)),
+}
+
+_IMAGES: Rules = {
+    "INPUT.CROP.SIZE": _SIZE,
+    "INPUT.CROP.SCALE": pair(_POSITIVE, "two numbers above 0, the smaller first"),
+    "INPUT.CROP.RATIO": pair(_POSITIVE, "two numbers above 0, the smaller first"),
+    "INPUT.FLIP.PROB": _SHARE,
+    "INPUT.PADDING.MODE": Choice(("constant", "edge", "reflect", "symmetric")),
+    "INPUT.PADDING.SIZE": whole(0),
+    "INPUT.CJ.PROB": _SHARE,
+    "INPUT.CJ.BRIGHTNESS": _NOT_NEGATIVE,
+    "INPUT.CJ.CONTRAST": _NOT_NEGATIVE,
+    "INPUT.CJ.SATURATION": _NOT_NEGATIVE,
+    "INPUT.CJ.HUE": number(least=0, most=0.5),
+    "INPUT.AUTOAUG.PROB": _SHARE,
+    "INPUT.AUGMIX.PROB": _SHARE,
+    "INPUT.REA.PROB": _SHARE,
+    "INPUT.REA.VALUE": _COLOUR,
+    "INPUT.RPT.PROB": _SHARE,
+    "DATASETS.NAMES": Choice(known_datasets, several=True),
+    "DATASETS.TESTS": Choice(known_datasets, several=True),
+    "DATALOADER.SAMPLER_TRAIN": Choice(SAMPLERS),
+    "DATALOADER.NUM_INSTANCE": whole(1),
+    "DATALOADER.NUM_WORKERS": whole(0),
+    "DATALOADER.SET_WEIGHT": each(whole(0), "a list of whole numbers of 0 or more"),
+}
+
+_RUN: Rules = {
+    "SOLVER.OPT": Choice(_optimizers),
+    "SOLVER.MAX_EPOCH": whole(1),
+    "SOLVER.BASE_LR": _POSITIVE,
+    "SOLVER.HEADS_LR_FACTOR": _NOT_NEGATIVE,
+    "SOLVER.BIAS_LR_FACTOR": _NOT_NEGATIVE,
+    "SOLVER.MOMENTUM": number(least=0, below=1),
+    "SOLVER.WEIGHT_DECAY": _NOT_NEGATIVE,
+    "SOLVER.WEIGHT_DECAY_NORM": _NOT_NEGATIVE,
+    "SOLVER.WEIGHT_DECAY_BIAS": _NOT_NEGATIVE,
+    "SOLVER.SCHED": Choice(("MultiStepLR", "CosineAnnealingLR")),
+    "SOLVER.DELAY_EPOCHS": whole(0),
+    "SOLVER.GAMMA": _POSITIVE,
+    "SOLVER.STEPS": each(whole(0), "a list of epochs, whole numbers of 0 or more"),
+    "SOLVER.ETA_MIN_LR": _NOT_NEGATIVE,
+    "SOLVER.WARMUP_FACTOR": _NOT_NEGATIVE,
+    "SOLVER.WARMUP_ITERS": whole(0),
+    "SOLVER.WARMUP_METHOD": Choice(("linear", "constant", "exp")),
+    "SOLVER.FREEZE_ITERS": whole(0),
+    "SOLVER.IMS_PER_BATCH": whole(1),
+    "TEST.EVAL_PERIOD": whole(0, " (0: after the last epoch)"),
+    "TEST.IMS_PER_BATCH": whole(1),
+    "TEST.PRECISE_BN.NUM_ITER": whole(1),
+    "SEED": whole(0, most=_LARGEST_SEED),
+    "OUTPUT_DIR": Rule(
+        "the name of a folder", lambda value: value not in ("", None) and not Path(value).is_file()
+    ),
+}
+
+
+def check_config(cfg: CfgNode) -> None:
+    """Check a config that nothing has been left out of; whatever is done with it.
+
+    Args:
+        cfg: with the keys of this project.
+
+    Raises:
+        ConfigError: a value that cannot be used; one line with the key, the value and what is allowed.
+    """
+    check_rules(cfg, _MODEL | _IMAGES | _RUN)
+    head = REID_HEADS_REGISTRY.get(cfg.MODEL.HEADS.NAME)
+    if inspect.isclass(head) and issubclass(head, EmbeddingHead):
+        check_rules(cfg, _EMBEDDING_HEAD)
+    check_training(cfg)
+    check_evaluation(cfg)
+    check_deploy_config(cfg)
+    _check_sizes(cfg)
+    _check_data(cfg)
+    if cfg.MODEL.META_ARCHITECTURE == "MDPR":
+        check_method(cfg)
+    elif cfg.MODEL.META_ARCHITECTURE in ("Baseline", "MGN"):
+        Choice(FASTREID_LOSSES, several=True).check("MODEL.LOSSES.NAME", cfg.MODEL.LOSSES.NAME)
+    _check_plain_values(cfg)
+
+
+def _check_sizes(cfg: CfgNode) -> None:
+    for key in ("INPUT.SIZE_TRAIN", "INPUT.SIZE_TEST"):
+        value = value_of(cfg, key)
+        # fast-reid takes 0 for "not resized", which makes images of one size only where they are cropped.
+        if not (cfg.INPUT.CROP.ENABLED and list(value or ()) == [0, 0]):
+            _SIZE.check(key, value)
+
+
+def _check_data(cfg: CfgNode) -> None:
+    for name in {*cfg.DATASETS.NAMES, *cfg.DATASETS.TESTS}:
+        dataset_options(cfg, name)
+    if cfg.TEST.PRECISE_BN.ENABLED:
+        Choice(known_datasets).check("TEST.PRECISE_BN.DATASET", cfg.TEST.PRECISE_BN.DATASET)
+
+
+def _check_plain_values(cfg: CfgNode) -> None:
+    """What no table names: None where the default is not, which fast-reid's configs let through, and
+    numbers that are not finite."""
+    defaults = get_cfg()
+    add_mdpr_config(defaults)
+    before = dict(leaves(defaults))
+    checked = _MODEL.keys() | _IMAGES.keys() | _RUN.keys() | {"SOLVER.CLIP_GRADIENTS.NORM_TYPE"}
+    for key, value in leaves(cfg):
+        if value is None and before.get(key) is not None:
+            raise wrong_value(key, value, f"a value such as {before[key]!r}")
+        if isinstance(value, float) and not math.isfinite(value) and key not in checked:
+            raise wrong_value(key, value, "a finite number")
