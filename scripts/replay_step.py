@@ -10,7 +10,7 @@ import mdpr  # noqa: F401 -- before fastreid, which it mends
 
 # isort: split
 import torch
-from mdpr.engine.replay import Replay, SavedStep
+from mdpr.engine.steps.replay import Replay, SavedStep
 from mdpr.errors import MDPRError
 from tabulate import tabulate
 

@@ -3,7 +3,7 @@
 from fastreid.config import CfgNode
 
 from mdpr.data.options import add_dataset_config
-from mdpr.engine.checkpointing import add_checkpoint_config
+from mdpr.engine.hooks.checkpointing import add_checkpoint_config
 
 __all__ = ["add_mdpr_config"]
 

@@ -13,13 +13,13 @@ from fastreid.modeling.meta_arch import build_model
 from fastreid.solver.lr_scheduler import WarmupLR
 from fastreid.utils.events import EventStorage
 from mdpr.engine.evaluations import Evaluations
-from mdpr.engine.metrics_history import MetricsWriter
+from mdpr.engine.hooks.metrics_writer import MetricsWriter
+from mdpr.engine.hooks.schedule import StepSchedule
 from mdpr.engine.reporting import LoaderWatch, RunClock, RunSummary, ScalarReader
 from mdpr.engine.reporting.clock import StepTime
 from mdpr.engine.reporting.loader_watch import workers_to_try
 from mdpr.engine.reporting.loss_groups import loss_groups
 from mdpr.engine.reporting.memory import Memory, memory_now, memory_peak
-from mdpr.engine.schedule import StepSchedule
 from mdpr.engine.steps.scalars import ScalarMeans
 from support.configs import tiny_config
 

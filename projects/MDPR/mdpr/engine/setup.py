@@ -12,9 +12,9 @@ from fastreid.utils.env import seed_all_rng
 from fastreid.utils.logger import setup_logger
 
 from mdpr.config import add_mdpr_config
-from mdpr.engine.checkpointing import check_checkpoint_config
 from mdpr.engine.evaluated_form import check_deploy_config
-from mdpr.engine.output_dir import set_aside_previous_run
+from mdpr.engine.hooks.checkpointing import check_checkpoint_config
+from mdpr.engine.resume.output_dir import set_aside_previous_run
 from mdpr.engine.training_settings import TrainingSettings
 from mdpr.errors import ConfigError
 from mdpr.evaluation import EvaluationSettings

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastreid.config import CfgNode
 
-from mdpr.engine.mixed_precision import DTYPES
-from mdpr.engine.results import METRICS
+from mdpr.engine.results import SCORE_NAMES
+from mdpr.engine.steps.mixed_precision import DTYPES
 from mdpr.errors import ConfigError
 
 __all__ = ["TrainingSettings"]
@@ -55,7 +55,7 @@ class TrainingSettings:
         _check(key, value, 0 <= value < 1, "a number >= 0 and below 1")
         key, value = "SOLVER.EARLY_STOPPING.PATIENCE", stopping.PATIENCE
         _check(key, value, value >= 0, "a whole number of 0 or more (0 never stops)")
-        _check_choice("SOLVER.EARLY_STOPPING.METRIC", stopping.METRIC, METRICS)
+        _check_choice("SOLVER.EARLY_STOPPING.METRIC", stopping.METRIC, SCORE_NAMES)
         key, value = "SOLVER.EARLY_STOPPING.MIN_DELTA", stopping.MIN_DELTA
         _check(key, value, math.isfinite(value) and value >= 0, "percentage points >= 0")
         _check_clipping(solver.CLIP_GRADIENTS)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mdpr.checkpoint.checkpointer import LAST
 from mdpr.checkpoint.reading import read_checkpoint
-from mdpr.checkpoint.resume_points import LAST
 from mdpr.engine.crash_test.comparison import compare_runs
 from mdpr.engine.crash_test.miniature import draw_miniature, miniature_options
 from mdpr.engine.crash_test.processes import TrainingProcess

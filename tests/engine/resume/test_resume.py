@@ -12,13 +12,13 @@ from fastreid.engine import default_argument_parser
 from fastreid.utils.events import EventStorage
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
 from mdpr.checkpoint.reading import read_checkpoint
-from mdpr.engine.checkpointing import CheckpointHook
 from mdpr.engine.crash_test import compare_runs
 from mdpr.engine.crash_test.miniature import (
     STEPS_PER_EPOCH,
     draw_miniature,
     miniature_options,
 )
+from mdpr.engine.hooks.checkpointing import CheckpointHook
 from mdpr.engine.trainer import Trainer
 from support.configs import CONFIGS, ONE_BRANCH
 from support.processes import start_train_net
@@ -126,10 +126,10 @@ def test_killed_between_the_best_and_the_last_checkpoint(reference, tmp_path, mo
     output = tmp_path / "run"
     save = SafeCheckpointer.save
 
-    def fail_at_the_last(self, name, **beside):
+    def fail_at_the_last(self, name, **content):
         if name == "model_final":
             raise KeyboardInterrupt
-        save(self, name, **beside)
+        save(self, name, **content)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(SafeCheckpointer, "save", fail_at_the_last)
@@ -220,9 +220,8 @@ class TestBest:
         with EventStorage(0) as storage:
             hook.trainer = SimpleNamespace(
                 storage=storage,
-                any_process=bool,
                 is_last_epoch=False,
-                save_checkpoint=lambda name, **beside: saved.append((name, hook.best)),
+                checkpoints=SimpleNamespace(save=lambda name, **_: saved.append((name, hook.best))),
             )
             for epoch, metric in enumerate(metrics):
                 hook.trainer.epoch, hook.trainer.iter = epoch, epoch + 1
