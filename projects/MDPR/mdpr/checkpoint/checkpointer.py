@@ -95,8 +95,7 @@ class SafeCheckpointer(Checkpointer):
             What else the file holds, such as ``epoch``.
 
         Raises:
-            FileNotFoundError: there is no such file.
-            CheckpointError: the file cannot be read, or is not of this model.
+            CheckpointError: the file is not there, cannot be read, or is not of this model.
         """
         if path and not Path(path).exists():
             raise CheckpointError(f"no checkpoint at {path} (MODEL.WEIGHTS or last_checkpoint)")

@@ -40,13 +40,10 @@ from fastreid.modeling.meta_arch import build_model
 from fastreid.utils import comm
 from fastreid.utils.events import EventStorage, EventWriter
 from torch import nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
 
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
 from mdpr.data.loader import build_test_loader, build_train_loader
-from mdpr.data.train_loader import TrainLoader
 from mdpr.engine.data_parallel import distribute
 from mdpr.engine.evaluate_sets import evaluate_sets, evaluator_of
 from mdpr.engine.evaluations import Evaluations, shared_scores
@@ -73,6 +70,11 @@ logger = logging.getLogger(__name__)
 class Trainer(DefaultTrainer):
     """Trains and evaluates any fast-reid architecture, MDPR above all."""
 
+    # fast-reid's factory methods, for a subclass to replace.
+    build_lr_scheduler = staticmethod(build_schedulers)
+    build_train_loader = staticmethod(build_train_loader)
+    build_test_loader = staticmethod(build_test_loader)
+
     start_epoch = 0  # epochs that are done, with all that comes after an epoch
     start_iter = 0  # steps that are done
     stop_after_epoch = False  # whether the present epoch is the last one
@@ -86,9 +88,7 @@ class Trainer(DefaultTrainer):
             ConfigError: a value that training cannot work with.
             DatasetError: the training set is missing or malformed.
         """
-        super(
-            DefaultTrainer, self
-        ).__init__()  # fast-reid's own would build parts that are not used
+        super(DefaultTrainer, self).__init__()  # fast-reid's own builds parts that are not ours
         data_loader = self.build_train_loader(cfg)
         train_set: Any = data_loader.dataset
         cfg = self.auto_scale_hyperparams(cfg, train_set.num_classes)
@@ -111,7 +111,12 @@ class Trainer(DefaultTrainer):
         self.evaluations = Evaluations()
         self._last_eval_results: OrderedDict[str, Any] = OrderedDict()
         self.clock = RunClock()
-        self.early_stopping = EarlyStopping.from_settings(self.evaluations, self.settings)
+        self.early_stopping = EarlyStopping(
+            self.evaluations,
+            patience=self.settings.patience,
+            metric=self.settings.metric,
+            min_delta=self.settings.min_delta,
+        )
         self.checkpoint_hook = CheckpointHook.from_config(cfg)
         self.checkpointer = SafeCheckpointer(
             model,
@@ -259,23 +264,6 @@ class Trainer(DefaultTrainer):
         millions = sum(p.numel() for p in model.parameters()) / 1e6
         logger.info("%s: %.1f M parameters", cfg.MODEL.META_ARCHITECTURE, millions)
         return model
-
-    @classmethod
-    def build_lr_scheduler(
-        cls, cfg: CfgNode, optimizer: Optimizer, iters_per_epoch: int
-    ) -> dict[str, LRScheduler]:
-        """See `mdpr.engine.hooks.schedule.build_schedulers`."""
-        return build_schedulers(cfg, optimizer, iters_per_epoch)
-
-    @classmethod
-    def build_train_loader(cls, cfg: CfgNode) -> TrainLoader:
-        """See `mdpr.data.loader.build_train_loader`."""
-        return build_train_loader(cfg)
-
-    @classmethod
-    def build_test_loader(cls, cfg: CfgNode, dataset_name: str) -> tuple[DataLoader, int]:
-        """See `mdpr.data.loader.build_test_loader`."""
-        return build_test_loader(cfg, dataset_name)
 
     @classmethod
     def build_evaluator(

@@ -3,7 +3,6 @@
 from fastreid.engine.hooks import HookBase
 
 from mdpr.engine.evaluations import Evaluations
-from mdpr.engine.training_settings import TrainingSettings
 
 __all__ = ["EarlyStopping"]
 
@@ -29,16 +28,6 @@ class EarlyStopping(HookBase):
         self._patience = patience
         self._metric = metric
         self._min_delta = min_delta
-
-    @classmethod
-    def from_settings(cls, evaluations: Evaluations, settings: TrainingSettings) -> "EarlyStopping":
-        """As ``SOLVER.EARLY_STOPPING`` asks for."""
-        return cls(
-            evaluations,
-            patience=settings.patience,
-            metric=settings.metric,
-            min_delta=settings.min_delta,
-        )
 
     @property
     def reason(self) -> str | None:

@@ -61,7 +61,7 @@ class TrainingStep(SimpleTrainer):
         self.device = next(model.parameters()).device
         self.precision = precision
         self.accumulate = accumulate
-        self.guard = guard or NonFiniteGuard()
+        self.guard = NonFiniteGuard() if guard is None else guard
         self.averaged = averaged
         self.grad_scaler = precision.gradient_scaler(self.device)
         self.scalars = ScalarMeans()
