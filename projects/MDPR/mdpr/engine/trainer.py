@@ -19,7 +19,7 @@ A step, in `Trainer._run_epochs`:
 
 An epoch: ``before_epoch`` of every hook, its steps, and ``after_epoch`` of every hook:
 
-1. What is left of the losses is read, and a line logged (reporting/).
+1. What is left of the losses is read, and a line logged (reporting/); fast-reid's ``PreciseBN``, if it is on.
 2. A checkpoint, and the evaluation of all test sets where it is time (hooks/evaluation.py,
    `Trainer.evaluate`, evaluate_sets.py, results.py).
 3. Whether it is the last epoch (hooks/early_stopping.py).

@@ -26,8 +26,8 @@ def build_hooks(trainer: Any) -> list[HookBase]:
     """fast-reid's hooks, with this project's schedule, reports, checkpoints and early stopping.
 
     Reports come behind the schedule, to tell this step's learning rate. What changes the run's state
-    after an epoch comes behind evaluation (see `EvaluationHook`); checkpoints
-    come last, and give back the memory they took.
+    after an epoch comes behind evaluation (see `EvaluationHook`); checkpoints come last, and give back
+    the memory they took.
 
     Args:
         trainer: an `mdpr.engine.trainer.Trainer`.

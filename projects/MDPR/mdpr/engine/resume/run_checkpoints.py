@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 class RunCheckpoints:
     """Writes the checkpoints of a run, and takes a new process back to the last one.
 
+    `SafeCheckpointer` knows the files, `CheckpointHook` when one is due; this knows what goes into them.
     The way back has three parts: `resume` before training, `restore_history` as soon as there is a
     storage, and `restore_process` right before the first step.
     """
