@@ -3,10 +3,10 @@
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
+import tomllib
 from support.configs import ROOT
 
 PACKAGES = ROOT / "projects/MDPR"

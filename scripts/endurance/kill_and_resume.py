@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mdpr.checkpoint.checkpointer import LAST
 from mdpr.checkpoint.reading import read_checkpoint
-from mdpr.checkpoint.resume_points import LAST
 from mdpr.errors import MDPRError
 from miniature_run import draw_miniature, miniature_options
 from run_comparison import compare_runs

@@ -11,9 +11,9 @@ import torch.distributed as dist
 import torch.multiprocessing
 from fastreid.utils import comm
 from mdpr.data.randomness import Purpose, seed_global_generators
-from mdpr.engine.data_parallel import share_buffers
-from mdpr.engine.random_state import gather_random_states, restore_random_state
-from mdpr.engine.signals import SignalWatch
+from mdpr.engine.data_parallel import broadcast_buffers
+from mdpr.engine.resume.random_state import gather_random_states, restore_random_state
+from mdpr.engine.resume.signals import SignalWatch
 from torch import nn
 
 
@@ -50,7 +50,7 @@ def work(rank, file):
     norm = nn.BatchNorm1d(3)
     norm.running_mean += rank + 1
     norm.num_batches_tracked += rank
-    share_buffers(norm)
+    broadcast_buffers(norm)
     assert norm.running_mean.tolist() == [1, 1, 1]
     assert norm.num_batches_tracked == 0
     dist.destroy_process_group()

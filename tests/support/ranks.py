@@ -16,7 +16,7 @@ from fastreid.layers import get_norm
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils import comm
 from fastreid.utils.events import EventStorage
-from mdpr.engine.data_parallel import distribute, share_buffers
+from mdpr.engine.data_parallel import broadcast_buffers, distribute
 
 from support.configs import tiny_config
 
@@ -136,7 +136,7 @@ def train_step(folder: Path) -> None:
         module = model.module
         gradients = {n: p.grad for n, p in module.named_parameters() if p.requires_grad}
         buffers = {n: b.clone() for n, b in module.named_buffers()}
-        share_buffers(module)
+        broadcast_buffers(module)
         torch.save(
             {"gradients": gradients, "buffers": buffers, "shared": dict(module.named_buffers())},
             folder / f"{name}_by_{rank}.out",

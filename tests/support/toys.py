@@ -2,8 +2,8 @@
 
 import torch
 from fastreid.utils.events import get_event_storage
-from mdpr.engine.mixed_precision import Precision
 from mdpr.engine.steps import TrainingStep
+from mdpr.engine.steps.mixed_precision import Precision
 from torch import nn
 
 FLOAT32 = Precision(torch.float32)

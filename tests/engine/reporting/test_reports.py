@@ -8,18 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from fastreid.engine.hooks import LRScheduler
 from fastreid.modeling.meta_arch import build_model
-from fastreid.solver.lr_scheduler import WarmupLR
 from fastreid.utils.events import EventStorage
 from mdpr.engine.evaluations import Evaluations
-from mdpr.engine.metrics_history import MetricsWriter
 from mdpr.engine.reporting import LoaderWatch, RunClock, RunSummary, ScalarReader
 from mdpr.engine.reporting.clock import StepTime
 from mdpr.engine.reporting.loader_watch import workers_to_try
 from mdpr.engine.reporting.loss_groups import loss_groups
 from mdpr.engine.reporting.memory import Memory, memory_now, memory_peak
-from mdpr.engine.schedule import StepSchedule
 from mdpr.engine.steps.scalars import ScalarMeans
 from support.configs import tiny_config
 
@@ -156,65 +152,6 @@ def test_reader_puts_means_groups_and_speed_into_the_curves():
     assert latest["data_wait_share"] == pytest.approx(0.2)
     assert latest["images_per_second"] == pytest.approx(16)
     assert latest["memory/resident_gb"] > 0
-
-
-def test_writer_keeps_the_evaluation_of_the_last_epoch():
-    written, now = [], SimpleNamespace(value=None)
-
-    class Recorder:
-        def write(self):
-            written.append(now.value)
-
-        def close(self):
-            written.append("closed")
-
-    writer = MetricsWriter(period=2)
-    writer.trainer = SimpleNamespace(
-        iters_per_epoch=4, max_iter=8, iter=0, build_writers=lambda: [Recorder()]
-    )
-    writer.before_train()
-    for writer.trainer.iter in range(8):
-        now.value = f"step {writer.trainer.iter + 1}"
-        writer.after_step()
-        if writer.trainer.iter % 4 == 3:
-            now.value = f"epoch {writer.trainer.iter // 4 + 1}"
-            writer.after_epoch()
-    writer.after_train()
-    assert written == ["step 2", "epoch 1", "step 6", "epoch 2", "closed"]
-
-
-@pytest.mark.filterwarnings("error")
-def test_warm_up_ends_at_the_base_rate_whatever_the_scaler_leaves_out():
-    parameter = torch.nn.Parameter(torch.zeros(1))
-
-    def rates(hook_class, scaler):
-        optimizer = torch.optim.SGD([parameter], lr=1.0)
-        scheduler = WarmupLR(optimizer, 0.1, 4, "linear")
-        if hook_class is LRScheduler:
-            optimizer.step()  # a scheduler that goes first warns; ours does not
-        hook = hook_class(optimizer, {"warmup_sched": scheduler})
-        found = []
-        with EventStorage() as storage:
-            hook.trainer = SimpleNamespace(
-                grad_scaler=scaler, storage=storage, warmup_iters=4, iter=0
-            )
-            for hook.trainer.iter in range(6):
-                hook.before_step()
-                hook.after_step()
-                found.append(optimizer.param_groups[0]["lr"])
-        return found
-
-    class Scaler:
-        """Leaves out the first step: its factor changes between two readings."""
-
-        factors = iter([2.0, 1.0] + [1.0] * 20)
-
-        def get_scale(self):
-            return next(self.factors)
-
-    assert rates(StepSchedule, Scaler())[-1] == 1.0
-    assert rates(StepSchedule, None) == rates(LRScheduler, None)
-    assert rates(LRScheduler, Scaler())[-1] < 1.0  # what is mended
 
 
 def test_table_at_the_end(tmp_path):

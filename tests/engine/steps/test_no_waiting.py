@@ -7,7 +7,7 @@ from fastreid.modeling.meta_arch import build_model
 from fastreid.solver import build_optimizer
 from fastreid.utils.events import EventStorage
 from mdpr.engine.steps import training_step
-from mdpr.engine.steps.nonfinite import NonFiniteGuard, Verdict
+from mdpr.engine.steps.nonfinite import Finiteness, NonFiniteGuard
 from support.configs import tiny_config
 from support.toys import step_of
 from torch import nn
@@ -65,7 +65,7 @@ class Optimist(NonFiniteGuard):
     def judge(self, attempt):
         flags = torch.stack([attempt.finite_losses().all(), attempt.gradient_norm.isfinite()])
         self.device = flags.device
-        return Verdict(losses_finite=True, gradients_finite=True)
+        return Finiteness(losses_finite=True, gradients_finite=True)
 
 
 def on_fake_gpu(model):

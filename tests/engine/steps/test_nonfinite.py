@@ -9,9 +9,9 @@ from fastreid.modeling.meta_arch import build_model
 from fastreid.solver import build_optimizer
 from fastreid.utils.events import EventStorage
 from mdpr.checkpoint.reading import read_checkpoint
-from mdpr.engine.mixed_precision import Precision
-from mdpr.engine.replay import SavedStep
 from mdpr.engine.steps import NonFiniteGuard
+from mdpr.engine.steps.mixed_precision import Precision
+from mdpr.engine.steps.replay import SavedStep
 from mdpr.errors import CheckpointError, NonFiniteError
 from support.configs import ROOT, tiny_config
 from support.toys import batch, differing, run, state, step_of, toy

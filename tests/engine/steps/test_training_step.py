@@ -6,9 +6,9 @@ from fastreid.engine.train_loop import SimpleTrainer
 from fastreid.modeling.meta_arch import build_model
 from fastreid.solver import build_optimizer
 from fastreid.utils.events import EventStorage
-from mdpr.engine.ema import AveragedWeights
-from mdpr.engine.mixed_precision import Precision
 from mdpr.engine.steps.build import build_step
+from mdpr.engine.steps.ema import AveragedWeights
+from mdpr.engine.steps.mixed_precision import Precision
 from mdpr.engine.training_settings import TrainingSettings
 from mdpr.errors import NonFiniteError
 from support.configs import tiny_config

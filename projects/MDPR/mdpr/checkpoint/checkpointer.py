@@ -7,19 +7,18 @@ from typing import IO, Any
 
 import numpy as np
 import torch
-from fastreid.utils import comm
 from fastreid.utils.checkpoint import Checkpointer
 from torch import Tensor, nn
 
 from mdpr.checkpoint.implied_config import implied_overrides, is_mdpr
 from mdpr.checkpoint.official import convert_official_state_dict, is_official
 from mdpr.checkpoint.reading import read_checkpoint, state_dict_of
-from mdpr.checkpoint.resume_points import LAST, find_resume_point
 from mdpr.errors import CheckpointError
 from mdpr.files import write_atomically
 
-__all__ = ["SafeCheckpointer"]
+__all__ = ["LAST", "SafeCheckpointer"]
 
+LAST = "last_checkpoint"  # fast-reid's file with the name of the newest checkpoint
 NAMES_SHOWN = 3
 
 
@@ -73,7 +72,7 @@ class SafeCheckpointer(Checkpointer):
         self.logger.info("Saving checkpoint to %s", path)
         try:
             with write_atomically(path, "wb") as file:
-                save_to_file(content, file)
+                _save_to_file(content, file)
             if tag:
                 self.tag_last_checkpoint(path.name)
         except OSError as error:
@@ -96,8 +95,7 @@ class SafeCheckpointer(Checkpointer):
             What else the file holds, such as ``epoch``.
 
         Raises:
-            FileNotFoundError: there is no such file.
-            CheckpointError: the file cannot be read, or is not of this model.
+            CheckpointError: the file is not there, cannot be read, or is not of this model.
         """
         if path and not Path(path).exists():
             raise CheckpointError(f"no checkpoint at {path} (MODEL.WEIGHTS or last_checkpoint)")
@@ -106,26 +104,19 @@ class SafeCheckpointer(Checkpointer):
         )
         return super().load(path, checkpointables)
 
-    def resume(self) -> dict[str, Any] | None:
-        """Load the newest sound checkpoint of ``save_dir``, with all states.
+    def restore(self, path: Path, content: dict[str, Any]) -> dict[str, Any]:
+        """Load weights and all states of a run's checkpoint that has been read.
+
+        Args:
+            path: where it was read from, for the log.
+            content: what `read_checkpoint` returned.
 
         Returns:
-            What else it holds; None where there is no checkpoint.
+            What else it holds.
 
         Raises:
-            CheckpointError: there are checkpoints and none is sound, it is not of this model, or
-                the processes of the run see different ones.
+            CheckpointError: it is not of this model.
         """
-        found = find_resume_point(self.save_dir)
-        names = comm.all_gather("" if found is None else found[0].name)
-        if len(set(names)) > 1:
-            raise CheckpointError(
-                f"the processes find different checkpoints in {self.save_dir} ({', '.join(names)}): "
-                "OUTPUT_DIR has to be one folder that all machines see"
-            )
-        if found is None:
-            return None
-        path, content = found
         self.logger.info("Resuming from %s", path)
         self._load_model(content)
         for key, part in self.checkpointables.items():
@@ -142,8 +133,8 @@ class SafeCheckpointer(Checkpointer):
         if is_official(weights):
             self.logger.info("%s holds weights of the authors' release: names converted", f)
             return {"model": convert_official_state_dict(weights)}
-        beside = content if "model" in content else {}
-        return {**beside, "model": weights}
+        others = content if "model" in content else {}
+        return {**others, "model": weights}
 
     def _load_model(self, checkpoint: dict[str, Any]) -> None:
         """Load ``checkpoint["model"]``; everything but unused classifiers has to match.
@@ -201,22 +192,22 @@ def _mismatch(
     )
 
 
-def save_to_file(content: Any, file: IO[bytes]) -> None:
+def _save_to_file(content: Any, file: IO[bytes]) -> None:
     """``torch.save``, which reports a failed write as an error of its own, without the cause.
 
     Raises:
         OSError: writing failed.
     """
-    guarded: Any = _Guarded(file)
+    remembering: Any = _FileWithError(file)
     try:
-        torch.save(content, guarded)
+        torch.save(content, remembering)
     except RuntimeError as error:
-        raise (guarded.error or error) from error
-    if guarded.error is not None:
-        raise guarded.error
+        raise (remembering.error or error) from error
+    if remembering.error is not None:
+        raise remembering.error
 
 
-class _Guarded:
+class _FileWithError:
     """A file that remembers why it could not be written."""
 
     def __init__(self, file: IO[bytes]) -> None:

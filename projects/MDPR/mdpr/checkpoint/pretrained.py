@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from fastreid.config import CfgNode
+from fastreid.modeling.backbones.resnet import model_urls
 from fastreid.utils import comm
 from torch import Tensor, nn
 
@@ -133,8 +134,6 @@ def _without_classifier(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _released_weights(cfg: CfgNode) -> Path:
     """The released file for this ResNet: in torch's cache, or downloaded into it."""
-    from fastreid.modeling.backbones.resnet import model_urls  # noqa: PLC0415 -- needs compat first
-
     node = cfg.MODEL.BACKBONE
     key = "se_" * node.WITH_SE + "ibn_" * node.WITH_IBN + node.DEPTH
     if key not in model_urls:

@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 
 from mdpr.errors import CheckpointError
 
-__all__ = ["AVERAGED", "CheckpointError", "read_checkpoint", "state_dict_of"]
+__all__ = ["AVERAGED", "read_checkpoint", "state_dict_of"]
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from mdpr.cli.reporting import run_reporting_errors, say
-from mdpr.engine.replay import SavedStep
 from mdpr.engine.reporting.replayed_step import origin, replay_report
+from mdpr.engine.steps.replay import SavedStep
 
 __all__ = ["main"]
 

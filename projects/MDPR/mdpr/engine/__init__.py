@@ -1,1 +1,9 @@
-"""From the command line to a trained and evaluated model."""
+"""From a config to a trained and evaluated model.
+
+- `trainer`: the loop; its docstring is the map of a step and of an epoch.
+- ``steps/``: one step of the optimizer, what is logged of it, and what may go wrong (`steps.replay`).
+- ``hooks/``: what happens around steps and epochs, in the order of `hooks.build`.
+- ``resume/``: which object holds which state, and how a run is left and entered again.
+- ``reporting/``: what a user sees of a run.
+- `evaluate_sets`: all test sets, scored and written down.
+"""

@@ -8,7 +8,7 @@ from fastreid.utils import comm
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-__all__ = ["bare", "distribute", "share_buffers"]
+__all__ = ["broadcast_buffers", "distribute", "unwrapped"]
 
 # Its name in newer and in older versions of torch.
 _BUFFERS_IN_FORWARD = (
@@ -38,12 +38,12 @@ def distribute(model: nn.Module) -> nn.Module:
     return DistributedDataParallel(model, device_ids=[comm.get_local_rank()], **arguments)
 
 
-def bare(model: nn.Module) -> nn.Module:
+def unwrapped(model: nn.Module) -> nn.Module:
     """The model that `distribute` wrapped, or ``model`` itself."""
     return model.module if isinstance(model, DistributedDataParallel) else model
 
 
-def share_buffers(model: nn.Module) -> None:
+def broadcast_buffers(model: nn.Module) -> None:
     """Give every process the first one's buffers, in place. Every process must call it.
 
     Running statistics of plain batch norms differ between processes, and the first one's are those in

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Evaluation", "Evaluations"]
+from fastreid.utils import comm
+
+from mdpr.engine.results import SCORE_NAMES
+
+__all__ = ["Evaluation", "Evaluations", "shared_scores"]
 
 
 @dataclass(frozen=True)
@@ -72,3 +76,15 @@ class Evaluations:
         self._entries = [
             Evaluation(entry["epoch"], dict(entry["metrics"])) for entry in state["entries"]
         ]
+
+
+def shared_scores(results: Mapping[str, Any], dataset_name: str | None) -> dict[str, float]:
+    """The scores of a test set, in every process, since all of them decide by these.
+
+    Args:
+        results: what an evaluation returned; only the first process has any.
+        dataset_name: whose scores; None where ``results`` are of one set alone.
+    """
+    metrics = results if dataset_name is None else results.get(dataset_name, {})
+    scores = {name: float(value) for name, value in metrics.items() if name in SCORE_NAMES}
+    return comm.all_gather(scores)[0]

@@ -8,9 +8,9 @@ from tabulate import tabulate
 
 from mdpr.files import write_atomically
 
-__all__ = ["METRICS", "results_table", "write_results"]
+__all__ = ["SCORE_NAMES", "results_table", "write_results"]
 
-METRICS = ("mAP", "Rank-1", "Rank-5", "Rank-10", "mINP")
+SCORE_NAMES = ("mAP", "Rank-1", "Rank-5", "Rank-10", "mINP")
 
 
 def write_results(output_dir: str | Path, results: Mapping[str, Mapping[str, float]]) -> Path:
@@ -26,7 +26,7 @@ def write_results(output_dir: str | Path, results: Mapping[str, Mapping[str, flo
     """
     path = Path(output_dir) / "results.json"
     content = {
-        name: {metric: float(metrics[metric]) for metric in METRICS if metric in metrics}
+        name: {metric: float(metrics[metric]) for metric in SCORE_NAMES if metric in metrics}
         for name, metrics in results.items()
     }
     with write_atomically(path) as file:
@@ -44,7 +44,7 @@ def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
     Returns:
         A table of several lines, in percent but for TPR@FPR.
     """
-    columns = list(METRICS)
+    columns = list(SCORE_NAMES)
     for metrics in results.values():
         columns += [name for name in metrics if name not in columns and name != "metric"]
     rows = [

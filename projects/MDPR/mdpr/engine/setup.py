@@ -22,7 +22,7 @@ from mdpr.data.options import add_dataset_keys
 from mdpr.engine.checks import check_config
 from mdpr.engine.config_file import Layer, merge, option_layer, read_layers
 from mdpr.engine.machine import fit_to_machine
-from mdpr.engine.output_dir import set_aside_previous_run
+from mdpr.engine.resume.output_dir import set_aside_previous_run
 from mdpr.errors import ConfigError
 from mdpr.files import write_atomically
 from mdpr.host import usable_cores

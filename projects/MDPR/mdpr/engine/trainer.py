@@ -1,52 +1,83 @@
-"""fast-reid's trainer with this project's loaders, checkpoints, evaluation and reports."""
+"""fast-reid's trainer, for runs that can be left at any step and entered again at the same.
+
+`Trainer` builds the parts of a run, `Trainer.resume_or_load` goes on from a checkpoint (`mdpr.engine.resume`
+says what is restored, and from where) or loads ``MODEL.WEIGHTS``, and `Trainer.train` runs the epochs. All
+files below are in this folder.
+
+A step, in `Trainer._run_epochs`:
+
+1. ``before_step`` of every hook: the clock starts (reporting/clock.py).
+2. ``run_step`` (steps/training_step.py), for each of ``SOLVER.ACCUMULATE`` batches: the loader's next batch,
+   the model's losses under autocast (steps/mixed_precision.py), the backward pass; what is logged stays on
+   the device (steps/scalars.py). Then the length of the gradient (steps/gradients.py), whether all of it is
+   finite (steps/nonfinite.py), the optimizer's step, and the averaged weights (steps/ema.py).
+3. The loader notes that the step has used its batches.
+4. ``after_step`` of every hook, in the order of hooks/build.py: warm-up (hooks/schedule.py), the losses read
+   every ``SOLVER.LOG_PERIOD`` steps and shown (reporting/), a line of curves (hooks/metrics_writer.py), a
+   checkpoint within the epoch (hooks/checkpointing.py).
+5. After a signal: a checkpoint, and the end (resume/signals.py).
+
+An epoch: ``before_epoch`` of every hook, its steps, and ``after_epoch`` of every hook:
+
+1. What is left of the losses is read, and a line logged (reporting/); fast-reid's ``PreciseBN``, if it is on.
+2. A checkpoint, and the evaluation of all test sets where it is time (hooks/evaluation.py,
+   `Trainer.evaluate`, evaluate_sets.py, results.py).
+3. Whether it is the last epoch (hooks/early_stopping.py).
+4. The learning rate of the next (hooks/schedule.py).
+5. A line of curves with the metrics (hooks/metrics_writer.py).
+6. ``model_best``, and the checkpoint of the epoch or of the run (hooks/checkpointing.py).
+7. Memory that lies idle goes back to the system (hooks/memory_return.py).
+"""
 
 import logging
 from collections import OrderedDict
-from pathlib import Path
 from typing import Any
 
 from fastreid.config import CfgNode
+from fastreid.engine import DefaultTrainer
 from fastreid.engine.hooks import HookBase
-from fastreid.evaluation import inference_on_dataset
 from fastreid.utils import comm
-from fastreid.utils.events import EventWriter
+from fastreid.utils.events import EventStorage, EventWriter
 from torch import nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 from torch.utils.data import DataLoader
 
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
-from mdpr.checkpoint.reading import AVERAGED
 from mdpr.data.loader import build_test_loader, build_train_loader
-from mdpr.data.train_loader import TrainLoader
-from mdpr.engine.checkpointing import CheckpointHook
-from mdpr.engine.data_parallel import bare, distribute, share_buffers
-from mdpr.engine.early_stopping import EarlyStopping
-from mdpr.engine.evaluated_form import evaluated_form
-from mdpr.engine.evaluations import Evaluations
-from mdpr.engine.metrics_history import MetricsFile, TensorBoard
+from mdpr.engine.data_parallel import distribute
+from mdpr.engine.evaluate_sets import evaluate_sets, evaluator_of
+from mdpr.engine.evaluations import Evaluations, shared_scores
+from mdpr.engine.hooks.build import build_hooks
+from mdpr.engine.hooks.checkpointing import CheckpointHook
+from mdpr.engine.hooks.early_stopping import EarlyStopping
+from mdpr.engine.hooks.schedule import build_schedulers
 from mdpr.engine.network import build_network
 from mdpr.engine.reporting import RunClock, RunSummary
-from mdpr.engine.results import METRICS, results_table, write_results
-from mdpr.engine.run_hooks import run_hooks
-from mdpr.engine.run_loop import ResumableTrainer
+from mdpr.engine.resume.metrics_history import curve_writers
+from mdpr.engine.resume.run_checkpoints import RunCheckpoints
+from mdpr.engine.resume.signals import SignalWatch, StoppedBySignal
+from mdpr.engine.resume.state_holders import state_holders
 from mdpr.engine.steps import TrainingStep
-from mdpr.engine.steps.build import build_step
+from mdpr.engine.steps.build import build_step, steps_per_epoch
 from mdpr.engine.training_settings import TrainingSettings
-from mdpr.errors import ConfigError
-from mdpr.evaluation import ReidEvaluator, SubmissionWriter
+from mdpr.errors import MDPRError
+from mdpr.evaluation import ReidEvaluator
 
 __all__ = ["Trainer"]
 
 logger = logging.getLogger(__name__)
 
 
-class Trainer(ResumableTrainer):
-    """Trains and evaluates any fast-reid architecture, MDPR above all.
+class Trainer(DefaultTrainer):
+    """Trains and evaluates any fast-reid architecture, MDPR above all."""
 
-    fast-reid's loop, hooks, optimizers and schedulers; `SafeCheckpointer`, this project's loaders and
-    progress, and ``results.json`` after every evaluation.
-    """
+    # fast-reid's factory methods, for a subclass to replace.
+    build_lr_scheduler = staticmethod(build_schedulers)
+    build_train_loader = staticmethod(build_train_loader)
+    build_test_loader = staticmethod(build_test_loader)
+
+    start_epoch = 0  # epochs that are done, with all that comes after an epoch
+    start_iter = 0  # steps that are done
+    stop_after_epoch = False  # whether the present epoch is the last one
 
     def __init__(self, cfg: CfgNode) -> None:
         """
@@ -57,7 +88,7 @@ class Trainer(ResumableTrainer):
             ConfigError: a value that training cannot work with.
             DatasetError: the training set is missing or malformed.
         """
-        super().__init__()
+        super(DefaultTrainer, self).__init__()  # fast-reid's own builds parts that are not ours
         data_loader = self.build_train_loader(cfg)
         train_set: Any = data_loader.dataset
         cfg = self.auto_scale_hyperparams(cfg, train_set.num_classes)
@@ -70,9 +101,17 @@ class Trainer(ResumableTrainer):
         )
 
         self.cfg = cfg
-        self._set_length(len(train_set))
+        self.images_per_step = cfg.SOLVER.IMS_PER_BATCH * cfg.SOLVER.ACCUMULATE
+        # Everything that is counted in iterations counts steps of the optimizer.
+        self.iters_per_epoch = steps_per_epoch(cfg, len(train_set))
+        self.max_epoch = cfg.SOLVER.MAX_EPOCH
+        self.max_iter = self.max_epoch * self.iters_per_epoch
+        self.warmup_iters = cfg.SOLVER.WARMUP_ITERS
+        self.delay_epochs = cfg.SOLVER.DELAY_EPOCHS
         self.scheduler = self.build_lr_scheduler(cfg, optimizer, self.iters_per_epoch)
+        self.signals = SignalWatch()
         self.evaluations = Evaluations()
+        self._last_eval_results: OrderedDict[str, Any] = OrderedDict()
         self.clock = RunClock()
         self.early_stopping = EarlyStopping(
             self.evaluations,
@@ -80,11 +119,7 @@ class Trainer(ResumableTrainer):
             metric=self.settings.metric,
             min_delta=self.settings.min_delta,
         )
-        self.checkpoint_hook = CheckpointHook(
-            cfg.SOLVER.CHECKPOINT_PERIOD,
-            cfg.SOLVER.CHECKPOINT_EVERY_ITERATIONS,
-            "metric" if len(cfg.DATASETS.TESTS) == 1 else f"{cfg.DATASETS.TESTS[0]}/metric",
-        )
+        self.checkpoint_hook = CheckpointHook.from_config(cfg)
         self.checkpointer = SafeCheckpointer(
             model,
             cfg.OUTPUT_DIR,
@@ -92,41 +127,96 @@ class Trainer(ResumableTrainer):
             prefer_averaged=cfg.SOLVER.EMA.LOAD,
             **self.checkpointables(),
         )
+        self.checkpoints = RunCheckpoints(self)
         self.register_hooks(self.build_hooks())
 
-    def _set_length(self, images: int) -> None:
-        """Everything that is counted in iterations counts steps of the optimizer."""
-        solver = self.cfg.SOLVER
-        self.images_per_step = solver.IMS_PER_BATCH * self.settings.accumulate
-        self.iters_per_epoch = images // self.images_per_step
-        if self.iters_per_epoch == 0:
-            raise ConfigError(
-                f"SOLVER.ACCUMULATE is {self.settings.accumulate} at SOLVER.IMS_PER_BATCH "
-                f"{solver.IMS_PER_BATCH}: expected a step of no more than the {images} training images"
-            )
-        self.max_epoch = solver.MAX_EPOCH
-        self.max_iter = self.max_epoch * self.iters_per_epoch
-        self.warmup_iters = solver.WARMUP_ITERS
-        self.delay_epochs = solver.DELAY_EPOCHS
-        if self.warmup_iters >= self.max_iter:
-            logger.warning(
-                "SOLVER.WARMUP_ITERS is %d and training has %d steps: the learning rate never "
-                "reaches SOLVER.BASE_LR",
-                self.warmup_iters,
-                self.max_iter,
-            )
+    def checkpointables(self) -> dict[str, Any]:
+        """What a checkpoint holds beside the weights; see `mdpr.engine.resume.state_holders`."""
+        return state_holders(self)
+
+    def resume_or_load(self, resume: bool = True) -> None:
+        """Continue the run in ``OUTPUT_DIR``, or start from ``MODEL.WEIGHTS``.
+
+        Args:
+            resume: whether to continue, where there is a checkpoint.
+
+        Raises:
+            CheckpointError: no checkpoint is sound, or it is not of this model.
+        """
+        self.checkpoints.remove_leftovers()
+        done = self.checkpoints.resume() if resume else None
+        if done is not None:
+            self.start_epoch, self.start_iter = done
+            return
+        if resume:
+            logger.info("--resume: no checkpoint in %s yet, starting anew", self.cfg.OUTPUT_DIR)
+        self.checkpointer.load(self.cfg.MODEL.WEIGHTS, checkpointables=[])
 
     def train(self) -> OrderedDict[str, Any]:
-        """Train to the last epoch, or until early stopping ends it; see `ResumableTrainer.train`."""
-        trains = self.over() is None
-        results = super().train()
-        if trains and comm.is_main_process():
-            logger.info("\n%s", self._summary().table())
-        return results
+        """Train to the last epoch, or until early stopping ends it.
 
-    def over(self) -> str | None:
-        """Why there is nothing (more) to train, early stopping included; None where there is."""
-        return super().over() or self.early_stopping.reason
+        Returns:
+            Metrics of the last evaluation, in percent; empty in processes other than the first.
+
+        Raises:
+            StoppedBySignal: SIGTERM or SIGINT came; everything is saved.
+        """
+        finished = self.why_finished()
+        if finished is not None:
+            logger.info("%s: evaluating the last checkpoint", finished)
+            self.checkpoints.save_as_final()
+            return self.test(self.cfg, self.step.model_to_evaluate)
+        logger.info("Starting training from epoch %d", self.start_epoch)
+        self.iter = self.start_iter
+        with self.signals, EventStorage(self.start_iter) as self.storage:
+            self.checkpoints.restore_history(self.storage)
+            try:
+                self.before_train()
+                self.checkpoints.restore_process()
+                self._run_epochs()
+            except MDPRError:
+                raise  # says all there is to say
+            except Exception:
+                logger.exception("Exception during training:")
+                raise
+            finally:
+                self.after_train()
+                self.data_loader.close()
+        if comm.is_main_process():
+            logger.info("\n%s", RunSummary.of(self).table())
+        return self._last_eval_results
+
+    def _run_epochs(self) -> None:
+        for epoch in range(self.start_epoch, self.max_epoch):
+            self.epoch = epoch
+            self.before_epoch()
+            while self.iter < (self.epoch + 1) * self.iters_per_epoch:
+                self.before_step()
+                self.run_step()
+                self.data_loader.commit()
+                self.after_step()
+                self.iter += 1
+                self._stop_after_signal()
+            # A run that was resumed right before an evaluation has no step of its own in the epoch.
+            self.storage.iter = self.iter - 1
+            self.after_epoch()
+            if self.is_last_epoch:
+                break
+
+    def _stop_after_signal(self) -> None:
+        number = self.signals.agreed()
+        if not number:
+            return
+        self.checkpoints.save_here()
+        place = f"step {self.iter} of {self.max_iter}"
+        logger.info("Stopped by signal %d after %s, saved: go on with --resume", number, place)
+        raise StoppedBySignal(number)
+
+    def why_finished(self) -> str | None:
+        """Why there is nothing (more) to train; None where there is."""
+        if self.start_epoch >= self.max_epoch:
+            return f"All {self.max_epoch} epochs are done"
+        return self.early_stopping.reason
 
     def end_after_this_epoch(self, reason: str) -> None:
         """Make the present epoch the last one: its checkpoint is the final one.
@@ -139,47 +229,15 @@ class Trainer(ResumableTrainer):
         self.stop_after_epoch = True
         logger.info("%s", reason)
 
-    def checkpointables(self) -> dict[str, Any]:
-        """What a checkpoint holds beside the weights: whatever a resumed run cannot do without.
-
-        Returns:
-            Objects with ``state_dict`` and ``load_state_dict``, by their names in the file.
-        """
-        parts = {
-            "optimizer": self.optimizer,
-            **self.scheduler,
-            "loader": self.data_loader,
-            "best": self.checkpoint_hook,
-            "nonfinite": self.step.guard,
-            "evaluations": self.evaluations,
-        }
-        optional = {"scaler": self.grad_scaler, AVERAGED: self.step.averaged}
-        return parts | {name: part for name, part in optional.items() if part is not None}
-
-    def save_checkpoint(self, name: str, **beside: Any) -> None:
-        """See `ResumableTrainer.save_checkpoint`; what the log has yet to tell goes with it."""
-        super().save_checkpoint(name, unread_scalars=self.step.scalars.gather_states(), **beside)
-
-    def restore_process(self, resumed: dict[str, Any]) -> None:
-        """See `ResumableTrainer.restore_process`."""
-        super().restore_process(resumed)
-        unread = resumed.get("unread_scalars", [])
-        if len(unread) == comm.get_world_size():
-            self.step.scalars.load_state_dict(unread[comm.get_rank()])
+    @property
+    def is_last_epoch(self) -> bool:
+        """Whether no epoch follows this one."""
+        return self.stop_after_epoch or self.epoch + 1 >= self.max_epoch
 
     @property
     def step(self) -> TrainingStep:
         """What does the work of an iteration."""
         return self._trainer
-
-    def build_hooks(self) -> list[HookBase]:
-        """See `run_hooks`."""
-        return run_hooks(self)
-
-    def model_to_evaluate(self) -> nn.Module:
-        """The averaged weights where there are any, else those being trained."""
-        averaged = self.step.averaged
-        return self.model if averaged is None or not averaged.steps else averaged.model
 
     def evaluate(self) -> OrderedDict[str, Any]:
         """Evaluate what is trained so far, and remember what came out.
@@ -188,35 +246,18 @@ class Trainer(ResumableTrainer):
             As `test`.
         """
         with self.clock.evaluating():
-            self._last_eval_results = self.test(self.cfg, self.model_to_evaluate())
-        metrics = self._last_eval_results
-        if len(self.cfg.DATASETS.TESTS) > 1:
-            metrics = metrics.get(self.cfg.DATASETS.TESTS[0], {})
-        # Only the first process has results, and all of them decide by these.
-        shared = comm.all_gather({k: float(v) for k, v in metrics.items() if k in METRICS})[0]
-        self.evaluations.add(self.epoch + 1, shared)
+            self._last_eval_results = self.test(self.cfg, self.step.model_to_evaluate)
+        first_set = self.cfg.DATASETS.TESTS[0] if len(self.cfg.DATASETS.TESTS) > 1 else None
+        self.evaluations.add(self.epoch + 1, shared_scores(self._last_eval_results, first_set))
         return self._last_eval_results
 
-    def _summary(self) -> RunSummary:
-        return RunSummary(
-            folder=Path(self.cfg.OUTPUT_DIR),
-            clock=self.clock,
-            evaluations=self.evaluations,
-            metric=self.settings.metric,
-            epochs=self.epoch + 1,
-            max_epoch=self.cfg.SOLVER.MAX_EPOCH,
-            images_per_step=self.images_per_step,
-            skipped=self.step.guard.skipped,
-            averaged=self.settings.ema_decay is not None,
-        )
+    def build_hooks(self) -> list[HookBase]:
+        """See `mdpr.engine.hooks.build`."""
+        return build_hooks(self)
 
     def build_writers(self) -> list[EventWriter]:
         """Curves for TensorBoard and ``metrics.json``, from the first step that will be done."""
-        folder = self.cfg.OUTPUT_DIR
-        return [
-            MetricsFile(str(Path(folder) / "metrics.json"), self.start_iter),
-            TensorBoard(folder, self.start_iter),
-        ]
+        return curve_writers(self.cfg.OUTPUT_DIR, self.start_iter)
 
     @classmethod
     def build_model(cls, cfg: CfgNode) -> nn.Module:
@@ -227,77 +268,14 @@ class Trainer(ResumableTrainer):
         return model
 
     @classmethod
-    def build_lr_scheduler(
-        cls, cfg: CfgNode, optimizer: Optimizer, iters_per_epoch: int
-    ) -> dict[str, LRScheduler]:
-        """fast-reid's schedulers, also where warm-up takes all epochs.
-
-        The cosine then has no epoch left to run over, and fast-reid would divide by zero.
-        """
-        schedulers = super().build_lr_scheduler(cfg, optimizer, iters_per_epoch)
-        main = schedulers["lr_sched"]
-        if isinstance(main, CosineAnnealingLR):
-            main.T_max = max(1, main.T_max)
-        return schedulers
-
-    @classmethod
-    def build_train_loader(cls, cfg: CfgNode) -> TrainLoader:
-        """See `mdpr.data.loader.build_train_loader`."""
-        return build_train_loader(cfg)
-
-    @classmethod
-    def build_test_loader(cls, cfg: CfgNode, dataset_name: str) -> tuple[DataLoader, int]:
-        """See `mdpr.data.loader.build_test_loader`."""
-        return build_test_loader(cfg, dataset_name)
-
-    @classmethod
     def build_evaluator(
         cls, cfg: CfgNode, dataset_name: str, output_dir: str | None = None
     ) -> tuple[DataLoader, ReidEvaluator]:
-        """The test loader of a set, and the evaluator that goes with it.
-
-        For a set whose identities are secret that is one that writes a submission.
-        """
+        """The test loader of a set, and the evaluator that goes with it."""
         loader, num_query = cls.build_test_loader(cfg, dataset_name)
-        test_set: Any = loader.dataset
-        paths = [path for path, _, _ in test_set.img_items]
-        if test_set.has_identities:
-            evaluator = ReidEvaluator(
-                cfg, num_query, output_dir, dataset_name=dataset_name, paths=paths
-            )
-            return loader, evaluator
-        file = Path(output_dir or cfg.OUTPUT_DIR) / f"{dataset_name}_submission.csv"
-        return loader, SubmissionWriter(cfg, num_query, paths, file)
+        return loader, evaluator_of(cfg, dataset_name, loader, num_query, output_dir)
 
     @classmethod
     def test(cls, cfg: CfgNode, model: nn.Module) -> OrderedDict[str, Any]:
-        """Evaluate on every set of ``DATASETS.TESTS``, log one table of them all, and write
-        ``OUTPUT_DIR/results.json``.
-
-        Returns:
-            Metrics in percent: of the one set, or by set where there are several; empty in processes
-            other than the first.
-
-        Raises:
-            DatasetError: a set is missing; raised before any is evaluated.
-            EvaluationError: features or labels that cannot be scored.
-        """
-        model = bare(model)
-        share_buffers(model)
-        model = evaluated_form(cfg, model)
-        results: OrderedDict[str, Any] = OrderedDict()
-        reported: dict[str, dict[str, float]] = {}
-        tests = [(name, *cls.build_evaluator(cfg, name)) for name in cfg.DATASETS.TESTS]
-        for number, (name, loader, evaluator) in enumerate(tests, 1):
-            logger.info("Evaluating on %s (%d of %d)", name, number, len(tests))
-            metrics = inference_on_dataset(model, loader, evaluator, cfg.TEST.FLIP.ENABLED)
-            evaluator.reset()  # the features of one set at a time
-            if not comm.is_main_process():
-                continue
-            results[name] = metrics
-            for setting, values in evaluator.results_by_setting.items():
-                reported[name + setting] = dict(values)
-        if reported:
-            path = write_results(cfg.OUTPUT_DIR, reported)
-            logger.info("Results, also in %s:\n%s", path, results_table(reported))
-        return next(iter(results.values())) if len(results) == 1 else results
+        """See `mdpr.engine.evaluate_sets.evaluate_sets`."""
+        return evaluate_sets(cfg, model, cls.build_evaluator)

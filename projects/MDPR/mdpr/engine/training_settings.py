@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from fastreid.config import CfgNode
 
-from mdpr.engine.mixed_precision import DTYPES
-from mdpr.engine.results import METRICS
+from mdpr.engine.results import SCORE_NAMES
+from mdpr.engine.steps.mixed_precision import DTYPES
 from mdpr.rules import Choice, Rule, Rules, check_rules, number, whole
 
 __all__ = ["TrainingSettings", "check_training"]
@@ -18,7 +18,7 @@ _RULES: Rules = {
     "SOLVER.SKIP_NONFINITE": whole(0, " (0 stops at the first)"),
     "SOLVER.EMA.DECAY": number(least=0, below=1),
     "SOLVER.EARLY_STOPPING.PATIENCE": whole(0, " (0 never stops)"),
-    "SOLVER.EARLY_STOPPING.METRIC": Choice(METRICS),
+    "SOLVER.EARLY_STOPPING.METRIC": Choice(SCORE_NAMES),
     "SOLVER.EARLY_STOPPING.MIN_DELTA": number(least=0, note=", in percentage points"),
     "SOLVER.CLIP_GRADIENTS.CLIP_TYPE": Choice(("norm", "value")),
     "SOLVER.CLIP_GRADIENTS.CLIP_VALUE": number(above=0),

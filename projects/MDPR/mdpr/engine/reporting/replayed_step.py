@@ -4,7 +4,7 @@ import math
 
 from tabulate import tabulate
 
-from mdpr.engine.replay import Replay, SavedStep
+from mdpr.engine.steps.replay import Replay, SavedStep
 
 __all__ = ["origin", "replay_report"]
 

@@ -3,13 +3,14 @@
 import datetime
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tabulate import tabulate
 
 from mdpr.engine.evaluations import Evaluation, Evaluations
 from mdpr.engine.reporting.clock import RunClock
 from mdpr.engine.reporting.memory import memory_peak
-from mdpr.engine.results import METRICS
+from mdpr.engine.results import SCORE_NAMES
 
 __all__ = ["RunSummary"]
 
@@ -47,6 +48,21 @@ class RunSummary:
     images_per_step: int
     skipped: int = 0
     averaged: bool = False
+
+    @classmethod
+    def of(cls, trainer: Any) -> "RunSummary":
+        """Of an `mdpr.engine.trainer.Trainer` that has trained."""
+        return cls(
+            folder=Path(trainer.cfg.OUTPUT_DIR),
+            clock=trainer.clock,
+            evaluations=trainer.evaluations,
+            metric=trainer.settings.metric,
+            epochs=trainer.epoch + 1,
+            max_epoch=trainer.max_epoch,
+            images_per_step=trainer.images_per_step,
+            skipped=trainer.step.guard.skipped,
+            averaged=trainer.step.averaged is not None,
+        )
 
     def table(self) -> str:
         """The table as text."""
@@ -89,7 +105,9 @@ class RunSummary:
 
 def _scores_of(evaluation: Evaluation) -> str:
     scores = ", ".join(
-        f"{name} {evaluation.metrics[name]:.2f} %" for name in METRICS if name in evaluation.metrics
+        f"{name} {evaluation.metrics[name]:.2f} %"
+        for name in SCORE_NAMES
+        if name in evaluation.metrics
     )
     return f"{scores} (epoch {evaluation.epoch})"
 

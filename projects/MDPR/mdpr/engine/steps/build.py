@@ -6,13 +6,14 @@ from fastreid.config import CfgNode
 from torch import nn
 from torch.optim import Optimizer
 
-from mdpr.engine.ema import AveragedWeights
-from mdpr.engine.mixed_precision import Precision
+from mdpr.engine.steps.ema import AveragedWeights
+from mdpr.engine.steps.mixed_precision import Precision
 from mdpr.engine.steps.nonfinite import NonFiniteGuard
 from mdpr.engine.steps.training_step import TrainingStep
 from mdpr.engine.training_settings import TrainingSettings
+from mdpr.errors import ConfigError
 
-__all__ = ["build_step"]
+__all__ = ["build_step", "steps_per_epoch"]
 
 
 def build_step(
@@ -45,3 +46,19 @@ def build_step(
         guard=NonFiniteGuard(cfg.OUTPUT_DIR, cfg.dump(), max_skipped=settings.skip_nonfinite),
         averaged=None if decay is None else AveragedWeights(model, decay),
     )
+
+
+def steps_per_epoch(cfg: CfgNode, training_images: int) -> int:
+    """Steps of the optimizer in which every training image would be seen once; the remainder is left out.
+
+    Raises:
+        ConfigError: a step takes more images than there are.
+    """
+    batch, accumulate = cfg.SOLVER.IMS_PER_BATCH, cfg.SOLVER.ACCUMULATE
+    steps = training_images // (batch * accumulate)
+    if steps == 0:
+        raise ConfigError(
+            f"SOLVER.ACCUMULATE is {accumulate} at SOLVER.IMS_PER_BATCH {batch}: expected a step of no "
+            f"more than the {training_images} training images"
+        )
+    return steps

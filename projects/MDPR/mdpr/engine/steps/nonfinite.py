@@ -15,13 +15,13 @@ from mdpr.engine.steps.attempt import Attempt
 from mdpr.engine.steps.report import NonFiniteReport
 from mdpr.errors import NonFiniteError
 
-__all__ = ["NonFiniteGuard", "Verdict"]
+__all__ = ["Finiteness", "NonFiniteGuard"]
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Finiteness:
     """Whether a step is fit to be taken, the same in every process."""
 
     losses_finite: bool
@@ -49,7 +49,7 @@ class NonFiniteGuard:
         self._max_skipped = max_skipped
         self.skipped = 0
 
-    def judge(self, attempt: Attempt) -> Verdict:
+    def judge(self, attempt: Attempt) -> Finiteness:
         """Whether losses and gradients are finite, in all processes.
 
         This reads one small tensor: the only wait for the device in a step. Without it a bad gradient
@@ -61,21 +61,23 @@ class NonFiniteGuard:
         if comm.get_world_size() > 1:
             dist.all_reduce(bad, dist.ReduceOp.MAX)
         bad_losses, bad_gradients = bad.tolist()
-        return Verdict(losses_finite=not bad_losses, gradients_finite=not bad_gradients)
+        return Finiteness(losses_finite=not bad_losses, gradients_finite=not bad_gradients)
 
-    def leave_out(self, attempt: Attempt, verdict: Verdict, model: nn.Module, **facts: Any) -> None:
+    def leave_out(
+        self, attempt: Attempt, finiteness: Finiteness, model: nn.Module, **facts: Any
+    ) -> None:
         """Save and report a step that must not be taken; every process calls this.
 
         Args:
             attempt: the step.
-            verdict: of `judge`.
+            finiteness: of `judge`.
             model: with weights and buffers from before the step.
             facts: ``iteration`` and whatever else is to be stored.
 
         Raises:
             NonFiniteError: no further step may be left out.
         """
-        report = NonFiniteReport.of(attempt, verdict.losses_finite)
+        report = NonFiniteReport.of(attempt, finiteness.losses_finite)
         # Nobody goes on before the files are there: a process that ends takes the others with it.
         saved = self._save(report, model, facts)
         messages = comm.all_gather(f"{report.message(**facts)}{saved}" if report.batches else "")

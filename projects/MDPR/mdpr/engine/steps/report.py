@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from fastreid.utils import comm
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
+from mdpr.engine.data_parallel import unwrapped
 from mdpr.engine.steps.attempt import Attempt, Batch
 from mdpr.files import write_atomically
 
@@ -81,8 +81,6 @@ class NonFiniteReport:
             config: the run's config as YAML.
             facts: further plain values, such as ``iteration``.
         """
-        if isinstance(model, DistributedDataParallel):
-            model = model.module
         content = {
             "reason": self.reason,
             "process": comm.get_rank(),
@@ -90,7 +88,7 @@ class NonFiniteReport:
             "gradient_norm": self.gradient_norm,
             "batches": [_on_host(batch) for batch in self.batches],
             "random_states": self.random_states,
-            "model": model.state_dict(),
+            "model": unwrapped(model).state_dict(),
             "config": config,
             **facts,
         }

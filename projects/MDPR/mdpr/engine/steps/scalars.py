@@ -114,14 +114,6 @@ class ScalarMeans:
             ]
         }
 
-    def gather_states(self) -> list[dict[str, Any]]:
-        """`state_dict` of every process, by rank. Every process must call it.
-
-        Returns:
-            All states in the first process, an empty list in the others.
-        """
-        return comm.gather(self.state_dict())
-
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state_dict`."""
         self._sums = {

@@ -9,11 +9,11 @@ from fastreid.utils.events import get_event_storage
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mdpr.engine.ema import AveragedWeights
-from mdpr.engine.mixed_precision import Precision
 from mdpr.engine.steps.attempt import Attempt, BufferBackup, random_state
+from mdpr.engine.steps.ema import AveragedWeights
 from mdpr.engine.steps.gradients import gradient_norm, gradients_kept_local
-from mdpr.engine.steps.nonfinite import NonFiniteGuard, Verdict
+from mdpr.engine.steps.mixed_precision import Precision
+from mdpr.engine.steps.nonfinite import Finiteness, NonFiniteGuard
 from mdpr.engine.steps.scalars import CapturedScalars, ScalarMeans
 
 __all__ = ["TrainingStep"]
@@ -61,13 +61,20 @@ class TrainingStep(SimpleTrainer):
         self.device = next(model.parameters()).device
         self.precision = precision
         self.accumulate = accumulate
-        self.guard = guard or NonFiniteGuard()
+        self.guard = NonFiniteGuard() if guard is None else guard
         self.averaged = averaged
         self.grad_scaler = precision.gradient_scaler(self.device)
         self.scalars = ScalarMeans()
         self.data_seconds = 0.0
         self._backup = BufferBackup(model)
         self._trained = [p for group in optimizer.param_groups for p in group["params"]]
+
+    @property
+    def model_to_evaluate(self) -> nn.Module:
+        """The averaged weights where there are any, else those being trained."""
+        if self.averaged is None or not self.averaged.steps:
+            return self.model
+        return self.averaged.model
 
     def run_step(self) -> None:
         """One step of the optimizer.
@@ -87,12 +94,12 @@ class TrainingStep(SimpleTrainer):
             # The norm and clipping, which is the optimizer's, need gradients of their true size.
             self.grad_scaler.unscale_(self.optimizer)
         attempt.gradient_norm = gradient_norm(self._trained)
-        verdict = self.guard.judge(attempt)
-        if verdict.losses_finite and verdict.gradients_finite:
-            self._take()
+        finiteness = self.guard.judge(attempt)
+        if finiteness.losses_finite and finiteness.gradients_finite:
+            self._update_weights()
             self.scalars.add(["gradient_norm"], attempt.gradient_norm[None])
-        elif not self._is_overflow(verdict):
-            self._leave_out(attempt, verdict)
+        elif not self._is_overflow(finiteness):
+            self._leave_out(attempt, finiteness)
             return
         if self.grad_scaler is not None:
             self.grad_scaler.update()
@@ -120,7 +127,7 @@ class TrainingStep(SimpleTrainer):
         total.backward()
         return captured.scalars
 
-    def _take(self) -> None:
+    def _update_weights(self) -> None:
         if self.grad_scaler is None:
             self.optimizer.step()
         else:
@@ -128,19 +135,19 @@ class TrainingStep(SimpleTrainer):
         if self.averaged is not None:
             self.averaged.update(self.model)
 
-    def _is_overflow(self, verdict: Verdict) -> bool:
+    def _is_overflow(self, finiteness: Finiteness) -> bool:
         """Whether a smaller factor of the gradient scaler may give finite gradients."""
         return (
             self.grad_scaler is not None
-            and verdict.losses_finite
+            and finiteness.losses_finite
             and self.grad_scaler.get_scale() > 1
         )
 
-    def _leave_out(self, attempt: Attempt, verdict: Verdict) -> None:
+    def _leave_out(self, attempt: Attempt, finiteness: Finiteness) -> None:
         self._backup.restore()
         if self.grad_scaler is not None:
             self.grad_scaler.update()  # before the next unscaling
-        self.guard.leave_out(attempt, verdict, self.model, iteration=self.iter)
+        self.guard.leave_out(attempt, finiteness, self.model, iteration=self.iter)
 
     def _log(self, captured: list[dict[str, Tensor]], attempt: Attempt) -> None:
         losses = torch.stack(attempt.losses).mean(dim=0)

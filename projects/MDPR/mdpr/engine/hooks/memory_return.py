@@ -14,10 +14,10 @@ class MemoryReturn(HookBase):
     """
 
     def before_train(self) -> None:
-        """To be called before the first step."""
+        """Let freed memory stay, on a CPU."""
         if self.trainer.cfg.MODEL.DEVICE == "cpu":
             keep_freed_memory()
 
     def after_epoch(self) -> None:
-        """To be called after all other hooks."""
+        """Give back what lies idle; it comes last of all hooks."""
         return_free_memory()

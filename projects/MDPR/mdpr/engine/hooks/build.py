@@ -13,22 +13,22 @@ from fastreid.engine.hooks import (
 from fastreid.utils import comm
 
 from mdpr.config import changed
-from mdpr.engine.evaluation_hook import EvaluationHook
-from mdpr.engine.memory_return import MemoryReturn
-from mdpr.engine.metrics_history import MetricsWriter
+from mdpr.engine.hooks.evaluation import EvaluationHook
+from mdpr.engine.hooks.memory_return import MemoryReturn
+from mdpr.engine.hooks.metrics_writer import MetricsWriter
+from mdpr.engine.hooks.schedule import EpochSchedule, StepSchedule
 from mdpr.engine.reporting import LoaderWatch, ProgressReporter, ScalarReader
-from mdpr.engine.schedule import EpochSchedule, StepSchedule
 from mdpr.host import usable_cores
 
-__all__ = ["run_hooks"]
+__all__ = ["build_hooks"]
 
 
-def run_hooks(trainer: Any) -> list[HookBase]:
+def build_hooks(trainer: Any) -> list[HookBase]:
     """fast-reid's hooks, with this project's schedule, reports, checkpoints and early stopping.
 
     Reports come behind the schedule, to tell this step's learning rate. What changes the run's state
-    after an epoch comes behind evaluation (see `EvaluationHook`); checkpoints
-    come last, and give back the memory they took.
+    after an epoch comes behind evaluation (see `EvaluationHook`); checkpoints come last, and give back
+    the memory they took.
 
     Args:
         trainer: an `mdpr.engine.trainer.Trainer`.

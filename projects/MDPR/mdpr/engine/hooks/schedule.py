@@ -1,10 +1,40 @@
 """When the learning rate changes."""
 
+import logging
 import warnings
 
+from fastreid.config import CfgNode
 from fastreid.engine.hooks import HookBase, LRScheduler
+from fastreid.solver import build_lr_scheduler
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR
+from torch.optim.lr_scheduler import LRScheduler as Schedule
 
-__all__ = ["EpochSchedule", "StepSchedule"]
+__all__ = ["EpochSchedule", "StepSchedule", "build_schedulers"]
+
+logger = logging.getLogger(__name__)
+
+
+def build_schedulers(
+    cfg: CfgNode, optimizer: Optimizer, iters_per_epoch: int
+) -> dict[str, Schedule]:
+    """fast-reid's schedulers, also where warm-up takes all epochs.
+
+    The cosine then has no epoch left to run over, and fast-reid would divide by zero.
+    """
+    steps = cfg.SOLVER.MAX_EPOCH * iters_per_epoch
+    if steps <= cfg.SOLVER.WARMUP_ITERS:
+        logger.warning(
+            "SOLVER.WARMUP_ITERS is %d and training has %d steps: the learning rate never reaches "
+            "SOLVER.BASE_LR",
+            cfg.SOLVER.WARMUP_ITERS,
+            steps,
+        )
+    schedulers = build_lr_scheduler(cfg, optimizer, iters_per_epoch)
+    main = schedulers["lr_sched"]
+    if isinstance(main, CosineAnnealingLR):
+        main.T_max = max(1, main.T_max)
+    return schedulers
 
 
 class StepSchedule(LRScheduler):

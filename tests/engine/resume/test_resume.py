@@ -4,15 +4,13 @@ import logging
 import os
 import signal
 import time
-from types import SimpleNamespace
 
 import pytest
 import torch
 from fastreid.engine import default_argument_parser
-from fastreid.utils.events import EventStorage
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
 from mdpr.checkpoint.reading import read_checkpoint
-from mdpr.engine.checkpointing import CheckpointHook
+from mdpr.engine import resume
 from mdpr.engine.trainer import Trainer
 from miniature_run import (
     STEPS_PER_EPOCH,
@@ -126,10 +124,10 @@ def test_killed_between_the_best_and_the_last_checkpoint(reference, tmp_path, mo
     output = tmp_path / "run"
     save = SafeCheckpointer.save
 
-    def fail_at_the_last(self, name, **beside):
+    def fail_at_the_last(self, name, **content):
         if name == "model_final":
             raise KeyboardInterrupt
-        save(self, name, **beside)
+        save(self, name, **content)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(SafeCheckpointer, "save", fail_at_the_last)
@@ -161,6 +159,9 @@ def test_what_the_finished_run_leaves(reference):
     assert {"optimizer", "lr_sched", "warmup_sched", "loader", "best", "random", "history"} <= set(
         content
     )
+    table = next(part for part in resume.__doc__.split("\n\n") if part.startswith("==="))
+    for key in content.keys() - {"metric"}:
+        assert f"``{key}``" in table, f"{key} is not in the table of what holds which state"
     best = read_checkpoint(reference / "model_best.pth")
     assert best["metric"] == content["best"]["metric"]
     assert (reference / "last_checkpoint").read_text() == "model_final.pth"
@@ -210,35 +211,6 @@ class TestOtherCheckpoints:
             trainer = self.trainer(output)
         assert (trainer.start_epoch, trainer.start_iter) == (1, STEPS_PER_EPOCH)
         assert "has no random state" in caplog.text
-
-
-class TestBest:
-    """``model_best`` follows the metric, across restarts."""
-
-    def evaluate(self, hook, metrics):
-        saved = []
-        with EventStorage(0) as storage:
-            hook.trainer = SimpleNamespace(
-                storage=storage,
-                any_process=bool,
-                is_last_epoch=False,
-                save_checkpoint=lambda name, **beside: saved.append((name, hook.best)),
-            )
-            for epoch, metric in enumerate(metrics):
-                hook.trainer.epoch, hook.trainer.iter = epoch, epoch + 1
-                storage.iter = epoch
-                if metric is not None:
-                    storage.put_scalar("metric", metric, smoothing_hint=False)
-                hook.after_epoch()
-        return saved
-
-    def test_only_better_evaluations_are_kept(self):
-        hook = CheckpointHook(100, 0, "metric")
-        values = [10.0, None, 30.0, 20.0, float("nan"), 30.0, 31.0]
-        assert self.evaluate(hook, values) == [("model_best", v) for v in (10.0, 30.0, 31.0)]
-        again = CheckpointHook(100, 0, "metric")
-        again.load_state_dict(hook.state_dict())
-        assert self.evaluate(again, [30.5, 32.0]) == [("model_best", 32.0)]
 
 
 def test_signal_to_all_processes_of_a_run(root, tmp_path):

@@ -1,8 +1,8 @@
 from types import SimpleNamespace
 
 import pytest
-from mdpr.engine.early_stopping import EarlyStopping
 from mdpr.engine.evaluations import Evaluations
+from mdpr.engine.hooks.early_stopping import EarlyStopping
 
 
 def evaluations_of(*values):

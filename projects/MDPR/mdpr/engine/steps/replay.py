@@ -13,18 +13,18 @@ from fastreid.utils.events import EventStorage
 from torch import Tensor, nn
 
 from mdpr.checkpoint.reading import read_checkpoint
-from mdpr.engine.mixed_precision import Precision
 from mdpr.engine.network import build_network
 from mdpr.engine.steps.attempt import use_random_state
+from mdpr.engine.steps.mixed_precision import Precision
 from mdpr.errors import CheckpointError
 
-__all__ = ["Place", "Replay", "SavedStep"]
+__all__ = ["FirstNonFinite", "Replay", "SavedStep"]
 
 NEEDED = ("batches", "config", "iteration", "losses", "model", "random_states", "reason")
 
 
 @dataclass(frozen=True)
-class Place:
+class FirstNonFinite:
     """Where numbers that are not finite turn up first.
 
     Attributes:
@@ -65,7 +65,7 @@ class Replay:
     losses: dict[str, float] = field(default_factory=dict)
     bad_weights: list[str] = field(default_factory=list)
     images_finite: bool = True
-    first_output: Place | None = None
+    first_output: FirstNonFinite | None = None
     first_gradient: str | None = None
     bad_gradients: list[str] = field(default_factory=list)
     anomaly: str | None = None
@@ -156,7 +156,7 @@ def _output_hook(label: str, result: Replay) -> Any:
         outputs = list(_tensors(output))
         if result.first_output is None and not all(map(_finite, outputs)):
             given = [value for value in _tensors(inputs) if value.is_floating_point()]
-            result.first_output = Place(
+            result.first_output = FirstNonFinite(
                 module=label,
                 values=(
                     sum(int((~value.isfinite()).sum()) for value in outputs),

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
 from mdpr.checkpoint.reading import read_checkpoint
-from mdpr.checkpoint.resume_points import epoch_name, find_resume_point, prune, step_name
+from mdpr.engine.resume.resume_points import epoch_name, find_resume_point, prune, step_name
 from mdpr.errors import CheckpointError
 from torch import nn
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
+
+from mdpr.engine.data_parallel import unwrapped
 
 __all__ = ["AveragedWeights"]
 
@@ -28,7 +29,7 @@ class AveragedWeights:
         """
         self._decay = self._kept = decay
         self._averaged = AveragedModel(
-            _unwrapped(model), multi_avg_fn=self._mix, use_buffers=True
+            unwrapped(model), multi_avg_fn=self._mix, use_buffers=True
         ).requires_grad_(False)
 
     @property
@@ -45,7 +46,7 @@ class AveragedWeights:
         """Take in the weights after a step."""
         # Known here, so that nothing has to be read back from the device.
         self._kept = min(self._decay, (1 + self.steps) / (10 + self.steps))
-        self._averaged.update_parameters(_unwrapped(model))
+        self._averaged.update_parameters(unwrapped(model))
 
     def _mix(self, averaged: Tensors, current: Tensors, _: Any) -> None:
         if averaged[0].is_floating_point():
@@ -61,7 +62,3 @@ class AveragedWeights:
         """Go on from `state_dict`."""
         self.model.load_state_dict(state["model"])
         self._averaged.n_averaged.fill_(state["steps"])
-
-
-def _unwrapped(model: nn.Module) -> nn.Module:
-    return model.module if isinstance(model, DistributedDataParallel) else model

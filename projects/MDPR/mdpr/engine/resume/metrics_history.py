@@ -9,13 +9,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from fastreid.engine.hooks import PeriodicWriter
-from fastreid.utils.events import EventStorage, JSONWriter, TensorboardXWriter
+from fastreid.utils.events import EventStorage, EventWriter, JSONWriter, TensorboardXWriter
 
 __all__ = [
     "MetricsFile",
-    "MetricsWriter",
     "TensorBoard",
+    "curve_writers",
     "history_state",
     "restore_history",
     "truncate_metrics",
@@ -111,25 +110,7 @@ class TensorBoard(TensorboardXWriter):
         self._last_write = first_step - 1
 
 
-class MetricsWriter(PeriodicWriter):
-    """fast-reid's hook, with writers made when training starts, and one line a step.
-
-    What the last step of an epoch logged is written once the epoch is evaluated, with the metrics.
-
-    Args:
-        period: steps between two lines within an epoch.
-    """
-
-    def __init__(self, period: int) -> None:
-        super().__init__([], period)
-
-    def before_train(self) -> None:
-        """Open the files, now that it is known where they are to go on."""
-        self._writers = self.trainer.build_writers()
-
-    def after_step(self) -> None:
-        """Write if it is time."""
-        steps_done = self.trainer.iter + 1
-        if steps_done % self._period == 0 and steps_done % self.trainer.iters_per_epoch:
-            for writer in self._writers:
-                writer.write()
+def curve_writers(folder: str, first_step: int) -> list[EventWriter]:
+    """Writers of ``metrics.json`` and of curves for TensorBoard in ``folder``, from a step on."""
+    path = str(Path(folder) / "metrics.json")
+    return [MetricsFile(path, first_step), TensorBoard(folder, first_step)]

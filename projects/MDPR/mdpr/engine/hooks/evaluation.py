@@ -19,7 +19,7 @@ class EvaluationHook(EvalHook):
         epochs = trainer.epoch + 1
         if epochs < trainer.max_epoch and not (self._period > 0 and epochs % self._period == 0):
             return
-        trainer.save_before_evaluation()
+        trainer.checkpoints.save_here()
         modes = [(module, module.training) for module in trainer.model.modules()]
         with trainer.signals.exit_at_once():
             self._do_eval()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from fastreid.utils.events import EventStorage
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
-from mdpr.engine.ema import AveragedWeights
+from mdpr.engine.steps.ema import AveragedWeights
 from support.toys import batch, differing, run, state, step_of, toy
 
 

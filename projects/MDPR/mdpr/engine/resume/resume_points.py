@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from fastreid.utils import comm
 
+from mdpr.checkpoint.checkpointer import LAST
 from mdpr.checkpoint.reading import read_checkpoint
 from mdpr.errors import CheckpointError
 
-__all__ = ["LAST", "epoch_name", "find_resume_point", "prune", "step_name"]
+__all__ = ["agreed_resume_point", "epoch_name", "find_resume_point", "prune", "step_name"]
 
 logger = logging.getLogger(__name__)
 
-LAST = "last_checkpoint"
 _NUMBERED = re.compile(r"model_(iter_)?(\d{4,})\.pth")
 
 
@@ -69,6 +70,22 @@ def find_resume_point(folder: str | Path) -> tuple[Path, dict[str, Any]] | None:
             "--resume, which keeps these files in previous/"
         )
     return None
+
+
+def agreed_resume_point(folder: str | Path) -> tuple[Path, dict[str, Any]] | None:
+    """`find_resume_point`, the same one in all processes, each of which must call it.
+
+    Raises:
+        CheckpointError: as `find_resume_point`, or the processes see different checkpoints.
+    """
+    found = find_resume_point(folder)
+    names = comm.all_gather("" if found is None else found[0].name)
+    if len(set(names)) > 1:
+        raise CheckpointError(
+            f"the processes find different checkpoints in {folder} ({', '.join(names)}): "
+            "OUTPUT_DIR has to be one folder that all machines see"
+        )
+    return found
 
 
 def prune(folder: str | Path, keep: int, current: str, steps: int, steps_per_epoch: int) -> None:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from mdpr.data.train_loader import outlive_one_signal
-from mdpr.engine.signals import SignalWatch, StoppedBySignal
+from mdpr.engine.resume.signals import SignalWatch, StoppedBySignal
 
 
 def wait_for(condition, seconds=10):

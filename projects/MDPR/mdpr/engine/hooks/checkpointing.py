@@ -3,9 +3,11 @@
 import math
 from typing import Any
 
+from fastreid.config import CfgNode
 from fastreid.engine.hooks import HookBase
+from fastreid.utils import comm
 
-from mdpr.checkpoint.resume_points import epoch_name, step_name
+from mdpr.engine.resume.resume_points import epoch_name, step_name
 
 __all__ = ["CheckpointHook"]
 
@@ -28,6 +30,13 @@ class CheckpointHook(HookBase):
         self.best = -1.0
         self.best_epoch = -1
 
+    @classmethod
+    def from_config(cls, cfg: CfgNode) -> "CheckpointHook":
+        """As ``SOLVER`` asks for; of several test sets the first one decides what is best."""
+        tests, solver = cfg.DATASETS.TESTS, cfg.SOLVER
+        metric = "metric" if len(tests) == 1 else f"{tests[0]}/metric"
+        return cls(solver.CHECKPOINT_PERIOD, solver.CHECKPOINT_EVERY_ITERATIONS, metric)
+
     def state_dict(self) -> dict[str, Any]:
         """The best metric so far, and its epoch (from 0; -1: none)."""
         return {"metric": self.best, "epoch": self.best_epoch}
@@ -40,7 +49,7 @@ class CheckpointHook(HookBase):
         """Write one within an epoch, if it is time."""
         steps = self.trainer.iter + 1
         if self._every_steps and steps % self._every_steps == 0:
-            self.trainer.save_checkpoint(step_name(steps), steps=steps)
+            self.trainer.checkpoints.save(step_name(steps), steps=steps)
 
     def after_epoch(self) -> None:
         """Write the best, the periodic and the last one, if it is time."""
@@ -49,7 +58,7 @@ class CheckpointHook(HookBase):
         names = []
         # Only a checkpoint that ends the epoch is gone on from: if the run is killed behind
         # model_best, the evaluation is done again, and what comes after it.
-        if trainer.any_process(metric is not None and metric > self.best):
+        if any(comm.all_gather(metric is not None and metric > self.best)):
             if metric is not None:  # known in the first process, which writes
                 self.best, self.best_epoch = metric, trainer.epoch
             names.append("model_best")
@@ -58,7 +67,7 @@ class CheckpointHook(HookBase):
         elif (trainer.epoch + 1) % self._every_epochs == 0:
             names.append(epoch_name(trainer.epoch))
         for name in names:
-            trainer.save_checkpoint(
+            trainer.checkpoints.save(
                 name,
                 steps=trainer.iter,
                 epochs=trainer.epoch + 1,

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from mdpr.engine.output_dir import set_aside_previous_run
+from mdpr.engine.resume.output_dir import set_aside_previous_run
 
 
 def fill(folder, *names):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from fastreid.utils.events import EventStorage
-from mdpr.engine.metrics_history import (
+from mdpr.engine.resume.metrics_history import (
     MetricsFile,
     history_state,
     restore_history,

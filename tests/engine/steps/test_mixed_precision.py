@@ -2,7 +2,7 @@ import pytest
 import torch
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils.events import EventStorage
-from mdpr.engine.mixed_precision import Precision
+from mdpr.engine.steps.mixed_precision import Precision
 from mdpr.modeling.attention import BilinearAttentionPooling
 from mdpr.modeling.losses import (
     EMBEDDING_LOSS_REGISTRY,
