@@ -10,16 +10,16 @@ import sys
 import mdpr  # noqa: F401 -- before fastreid, which it mends
 
 # isort: split
+from fastreid.config import CfgNode
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
-from mdpr.engine.launch import argument_parser, launch
 from mdpr.engine.setup import make_config, start_run, weights_to_evaluate
 from mdpr.engine.trainer import Trainer
 from mdpr.errors import MDPRError, ProcessFailedError
+from mdpr.launch import argument_parser, launch
 
 
-def main(args: argparse.Namespace) -> None:
+def main(args: argparse.Namespace, cfg: CfgNode, notes: list[str]) -> None:
     """Run in every process."""
-    cfg, notes = make_config(args.config_file, args.opts)
     cfg = start_run(cfg, args, notes)
     if args.eval_only:
         weights = weights_to_evaluate(cfg)
@@ -36,9 +36,8 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    arguments = argument_parser().parse_args()
     try:
-        launch(main, argument_parser().parse_args())
-    except MDPRError as error:
+        launch(main, arguments, *make_config(arguments.config_file, arguments.opts))
+    except (MDPRError, ProcessFailedError) as error:
         sys.exit(f"error: {error}")
-    except ProcessFailedError as failure:
-        sys.exit(f"error: {failure}")

@@ -22,7 +22,7 @@ from mdpr.engine.crash_test.miniature import (
 from mdpr.engine.trainer import Trainer
 from support.configs import CONFIGS, ONE_BRANCH
 from support.processes import start_train_net
-from train_net import main
+from support.training import run_here
 
 EPOCHS = 3
 
@@ -57,7 +57,7 @@ def arguments(output, *options, epochs=EPOCHS):
 
 
 def train(output, *options, epochs=EPOCHS):
-    main(default_argument_parser().parse_args(arguments(output, *options, epochs=epochs)))
+    run_here(*arguments(output, *options, epochs=epochs))
 
 
 @pytest.fixture(scope="module")

@@ -169,6 +169,8 @@ class ResumableTrainer(DefaultTrainer):
         """Write a checkpoint of the epoch that is about to be evaluated, unless there is one."""
         if self._on_disk != (self.epoch, self.iter):
             self.save_checkpoint(step_name(self.iter), steps=self.iter)
+            # In an evaluation a signal ends a process at once, and whoever started it ends the others.
+            comm.synchronize()
 
     def restore_process(self, resumed: dict[str, Any]) -> None:
         """Put this process where it was, after everything that all processes share.
