@@ -15,13 +15,14 @@ from pathlib import Path
 import mdpr  # noqa: F401 -- before fastreid, which it mends
 
 # isort: split
+from fastreid.config import CfgNode
 from fastreid.engine.hooks import HookBase
 from mdpr.data.datasets import SynthPersons
 from mdpr.data.datasets.registration import register
-from mdpr.engine.launch import argument_parser, launch
 from mdpr.engine.setup import make_config, start_run
 from mdpr.engine.trainer import Trainer
 from mdpr.errors import MDPRError, ProcessFailedError
+from mdpr.launch import argument_parser, launch
 from memory_growth import MemoryRecorder, StallWatch, growth, read_memory
 from synth_persons.spec import SynthPersonsSpec
 from tabulate import tabulate
@@ -60,9 +61,8 @@ class SoakTrainer(Trainer):
         return [*super().build_hooks(), MemoryRecorder(self.cfg.OUTPUT_DIR)]
 
 
-def soak(args: argparse.Namespace) -> None:
+def soak(args: argparse.Namespace, cfg: CfgNode, notes: list[str]) -> None:
     """Run in every process."""
-    cfg, notes = make_config(args.config_file, args.opts)
     trainer = SoakTrainer(start_run(cfg, args, notes))
     trainer.resume_or_load(resume=False)
     trainer.train()
@@ -93,7 +93,8 @@ def run(arguments: argparse.Namespace, folder: Path) -> list[str]:
     watch = StallWatch(folder, arguments.stall_seconds)
     try:
         with watch:
-            launch(soak, argument_parser().parse_args([*flags, *options]))
+            args = argument_parser().parse_args([*flags, *options])
+            launch(soak, args, *make_config(args.config_file, args.opts))
     except SystemExit as ended:
         if not watch.stalled:
             return [f"the run was ended (exit code {ended.code})"]

@@ -4,9 +4,8 @@ import csv
 import json
 
 import pytest
-from fastreid.engine import default_argument_parser
 from support import miniatures
-from train_net import main
+from support.training import run_here
 
 SMALL = (
     *("MODEL.DEVICE", "cpu", "MODEL.BACKBONE.PRETRAIN", "False"),
@@ -26,8 +25,7 @@ LAYOUTS = {
 
 
 def run(config, output, *options):
-    arguments = ["--config-file", f"configs/{config}", *SMALL, "OUTPUT_DIR", str(output), *options]
-    main(default_argument_parser().parse_args(arguments))
+    run_here("--config-file", f"configs/{config}", *SMALL, "OUTPUT_DIR", output, *options)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import torch
 from fastreid.layers import get_norm
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils.events import EventStorage
-from mdpr.engine.launch import run_world
-from mdpr.engine.world import ParentWorld
+from mdpr.launch.command import run_world
+from mdpr.launch.world import ParentWorld
 from support import ranks
 from support.configs import tiny_config
 from torch import nn

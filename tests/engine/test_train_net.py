@@ -6,12 +6,11 @@ import re
 import pytest
 import torch
 import yaml
-from fastreid.engine import default_argument_parser
 from mdpr.errors import MDPRError
 from support.miniatures import make_duke
 from support.processes import train_net
+from support.training import run_here
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from train_net import main
 
 DUKE = ("--config-file", "configs/Duke/mdpr_R50.yml")
 SMALL = (
@@ -227,4 +226,4 @@ def test_error_says_what_is_wrong(case, datasets, tmp_path, monkeypatch):
     monkeypatch.setenv("FASTREID_DATASETS", str(datasets))
     arguments = [*DUKE, *flags, *SMALL, "OUTPUT_DIR", str(tmp_path), *options]
     with pytest.raises(MDPRError, match=re.escape(message)):
-        main(default_argument_parser().parse_args(arguments))
+        run_here(*arguments)

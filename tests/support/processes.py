@@ -1,8 +1,10 @@
 """Start Python in a process of its own, as a user does from the checkout."""
 
 import os
+import socket
 import subprocess
 import sys
+from contextlib import closing
 
 from support.configs import ROOT
 
@@ -38,3 +40,10 @@ def start_train_net(*arguments, **environment) -> subprocess.Popen:
 def train_net(*arguments, **environment) -> subprocess.CompletedProcess:
     """Run ``python projects/MDPR/train_net.py ARGUMENTS``."""
     return python(PACKAGE / "train_net.py", *arguments, **environment)
+
+
+def free_url() -> str:
+    """A ``--dist-url`` that nobody uses."""
+    with closing(socket.socket()) as listening:
+        listening.bind(("127.0.0.1", 0))
+        return f"tcp://127.0.0.1:{listening.getsockname()[1]}"

@@ -20,7 +20,7 @@ from miniature_run import (
 from run_comparison import compare_runs
 from support.configs import CONFIGS, ONE_BRANCH
 from support.processes import start_train_net
-from train_net import main
+from support.training import run_here
 
 EPOCHS = 3
 
@@ -55,7 +55,7 @@ def arguments(output, *options, epochs=EPOCHS):
 
 
 def train(output, *options, epochs=EPOCHS):
-    main(default_argument_parser().parse_args(arguments(output, *options, epochs=epochs)))
+    run_here(*arguments(output, *options, epochs=epochs))
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from mdpr.checkpoint.reading import read_checkpoint
@@ -16,7 +17,7 @@ from support.processes import start_train_net, train_net
 
 EPOCHS = 2
 OPTIONS = (
-    *("--config-file", "configs/Synthetic/mdpr_R18.yml", "--resume", "--num-gpus", 2),
+    *("--config-file", "configs/Synthetic/mdpr_R18.yml", "--num-gpus", 2),
     *miniature_options(epochs=4),
     *("SOLVER.IMS_PER_BATCH", 12, "DATALOADER.NUM_INSTANCE", 2, "DATALOADER.NUM_WORKERS", 0),
     *("SOLVER.CHECKPOINT_EVERY_ITERATIONS", 3, "SOLVER.EMA.ENABLED", True),
@@ -33,31 +34,58 @@ def environment(make_folder):
     return {"FASTREID_DATASETS": str(root), "OMP_NUM_THREADS": "1"}
 
 
-def kill_after_the_first_checkpoint(output, environment):
-    process = start_train_net(*OPTIONS, "OUTPUT_DIR", output, **environment)
-    try:
-        until = time.monotonic() + 120
-        while not (output / "last_checkpoint").exists() and time.monotonic() < until:
-            assert process.poll() is None, process.stdout.read()
-            time.sleep(0.005)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def test_kill_and_resume(tmp_path, environment):
-    alone, killed = tmp_path / "left alone", tmp_path / "killed"
-    result = train_net(*OPTIONS, "OUTPUT_DIR", alone, **environment)
+@pytest.fixture(scope="module")
+def alone(make_folder, environment):
+    """The folder of a run that was left alone."""
+    output = make_folder("left alone")
+    result = train_net(*OPTIONS, "OUTPUT_DIR", output, **environment)
     assert result.returncode == 0, result.stdout + result.stderr
-    content = read_checkpoint(alone / "model_final.pth")
+    content = read_checkpoint(output / "model_final.pth")
     assert content["iteration"] == EPOCHS * STEPS_PER_EPOCH  # it was stopped early
     assert content["ema"]["steps"] == EPOCHS * STEPS_PER_EPOCH
+    return output
 
-    kill_after_the_first_checkpoint(killed, environment)
+
+def start_and_wait_for_a_checkpoint(*options, output, environment):
+    process = start_train_net(*options, *OPTIONS, "OUTPUT_DIR", output, **environment)
+    until = time.monotonic() + 240
+    while not (output / "last_checkpoint").exists() and time.monotonic() < until:
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.005)
+    return process
+
+
+def ranks_of(process):
+    """Process ids, in no order: each leads a group, in which its parent is not."""
+    tasks = Path(f"/proc/{process.pid}/task")
+    children = [int(pid) for file in tasks.glob("*/children") for pid in file.read_text().split()]
+    return [pid for pid in children if os.getpgid(pid) == pid]
+
+
+def test_kill_and_resume(tmp_path, environment, alone):
+    killed = tmp_path / "killed"
+    process = start_and_wait_for_a_checkpoint("--resume", output=killed, environment=environment)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
     named = killed / (killed / "last_checkpoint").read_text()
     assert read_checkpoint(named)["iteration"] < EPOCHS * STEPS_PER_EPOCH
-    result = train_net(*OPTIONS, "OUTPUT_DIR", killed, **environment)
+    result = train_net("--resume", *OPTIONS, "OUTPUT_DIR", killed, **environment)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Resuming from" in result.stdout
     assert "not exactly" not in result.stdout
+    assert compare_runs(alone, killed) == []
+
+
+def test_kill_one_and_restart(tmp_path, environment, alone):
+    """Not told to resume, the restarted processes do, and set nothing aside."""
+    killed = tmp_path / "restarted"
+    options = ("--max-restarts", 1)
+    process = start_and_wait_for_a_checkpoint(*options, output=killed, environment=environment)
+    os.kill(ranks_of(process)[-1], signal.SIGKILL)
+    printed, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, printed
+    assert "Restart 1 of the processes: one was ended from outside" in printed
+    assert "Resuming from" in printed
+    assert "not exactly" not in printed
+    assert not (killed / "previous").exists()
     assert compare_runs(alone, killed) == []

@@ -10,6 +10,7 @@ from mdpr.errors import did_you_mean
 __all__ = ["SUBCOMMANDS", "main"]
 
 SUBCOMMANDS = {
+    "train": "train or evaluate a network",
     "evaluate-features": "score saved features, without a network",
     "check-dataset": "read a whole data set and say what would go wrong",
     "convert": "convert weights of the authors' release, or back to it",

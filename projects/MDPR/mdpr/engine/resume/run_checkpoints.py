@@ -85,6 +85,8 @@ class RunCheckpoints:
         trainer = self._trainer
         if self._newest != (trainer.epoch, trainer.iter):
             self.save(step_name(trainer.iter), steps=trainer.iter)
+            # In an evaluation a signal ends a process at once, and whoever started it ends the others.
+            comm.synchronize()
 
     def save_as_final(self) -> None:
         """Write what was resumed as ``model_final``, unless there is one."""

@@ -4,11 +4,9 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fastreid.engine import default_argument_parser
-from mdpr.engine.process_group import listen
 from support.miniatures import Shape, make_duke
-from support.processes import PACKAGE, python, train_net
-from train_net import main
+from support.processes import PACKAGE, free_url, python, train_net
+from support.training import run_here
 
 # 27 images to test on: an odd number for two processes.
 ODD = Shape(train_identities=4, test_identities=3, cameras=3, images=3)
@@ -34,8 +32,7 @@ def datasets(make_folder):
 def run(make_folder, datasets):
     """Two epochs with an evaluation after each, on two "machines" of one process."""
     folder = make_folder("run")
-    store, url = listen(None)
-    del store  # the port is free again
+    url = free_url()
 
     def machine(rank):
         flags = ("--num-machines", 2, "--machine-rank", rank, "--dist-url", url)
@@ -88,6 +85,5 @@ def test_one_process_evaluates_as_two_do(run, datasets, tmp_path, monkeypatch):
     folder, _ = run
     monkeypatch.setenv("FASTREID_DATASETS", str(datasets))
     options = ("OUTPUT_DIR", tmp_path, "MODEL.WEIGHTS", folder / "model_final.pth")
-    arguments = map(str, ("--eval-only", *SMALL, *options))
-    main(default_argument_parser().parse_args(list(arguments)))
+    run_here("--eval-only", *SMALL, *options)
     assert metrics(tmp_path) == pytest.approx(metrics(folder), abs=0.01)

@@ -12,22 +12,23 @@ from pathlib import Path
 
 import pytest
 import torch
-from mdpr.engine.launch import argument_parser, launch, run_world
-from mdpr.engine.process_group import listen
-from mdpr.engine.supervisor import Supervisor
-from mdpr.engine.world import ParentWorld
+from mdpr.engine.setup import make_config
 from mdpr.errors import ConfigError, MDPRError, ProcessFailedError
+from mdpr.launch import argument_parser, command, launch
+from mdpr.launch.command import run_world
+from mdpr.launch.meeting import meet
+from mdpr.launch.world import ParentWorld
 from support import ranks
 from support.configs import CONFIGS, ROOT
-from support.processes import PACKAGE
+from support.processes import PACKAGE, free_url
 
 PAIR = ParentWorld("cpu", 2)
 SLEEPING_RUN = """
 import sys
 from pathlib import Path
 from support import ranks
-from mdpr.engine.launch import run_world
-from mdpr.engine.world import ParentWorld
+from mdpr.launch.command import run_world
+from mdpr.launch.world import ParentWorld
 
 run_world(ParentWorld("cpu", 2), ranks.sleep_with_loader, (Path(sys.argv[1]),), start_method="fork")
 """
@@ -163,18 +164,12 @@ class TestMeeting:
                 run(ranks.speak, Path(), world=ParentWorld("cpu", 2, url=url))
 
     def test_runs_side_by_side_take_ports_of_their_own(self):
-        (first, one), (second, other) = listen(None), listen(None)
-        assert one != other
-        del first, second
-
-    def test_file_url(self, tmp_path):
-        run(ranks.speak, tmp_path, world=ParentWorld("cpu", 2, url=f"file://{tmp_path}/meet"))
-        assert torch.load(tmp_path / "heard_by_1.pt")["place"] == (1, 2, 1, 2)
+        first, second = meet(PAIR), meet(PAIR)
+        assert first.port != second.port
 
     def test_two_machines(self, tmp_path):
         """Two processes on each of two "machines": this process is one, a fork of it the other."""
-        store, url = listen(None)
-        del store  # the port is free again
+        url = free_url()
         worlds = [ParentWorld("cpu", 2, 2, machine, url) for machine in (0, 1)]
         other = os.fork()
         if other == 0:
@@ -190,8 +185,7 @@ class TestMeeting:
         assert places == [(0, 4, 0, 2), (1, 4, 1, 2), (2, 4, 0, 2), (3, 4, 1, 2)]
 
     def test_a_machine_that_goes_away_ends_the_other(self):
-        store, url = listen(None)
-        del store
+        url = free_url()
         worlds = [ParentWorld("cpu", 1, 2, machine, url) for machine in (0, 1)]
         other = os.fork()
         if other == 0:
@@ -203,15 +197,18 @@ class TestMeeting:
         os.waitpid(other, 0)
 
     def test_machines_that_disagree(self, tmp_path):
-        store, url = listen(None)
-        store.set("size", "6")
+        store = meet(PAIR)
+        url = f"tcp://{store.host}:{store.port}"
+        store.set("processes", "6")
         with pytest.raises(MDPRError, match=r"a run of 4 processes, another one for 6"):
             run(ranks.speak, tmp_path, world=ParentWorld("cpu", 2, 2, 1, url))
 
     def test_two_machines_of_one_rank(self, tmp_path):
-        store, url = listen(None)
-        store.add("rank 2", 1)
-        with pytest.raises(MDPRError, match=r"two processes have rank 2: .*--machine-rank"):
+        store = meet(PAIR)
+        url = f"tcp://{store.host}:{store.port}"
+        store.set("processes", "4")
+        store.add("machine 1", 1)
+        with pytest.raises(MDPRError, match=r"two machines have rank 1: .*--machine-rank"):
             run(ranks.speak, tmp_path, world=ParentWorld("cpu", 2, 2, 1, url))
 
 
@@ -232,13 +229,16 @@ class TestBeforeAnythingStarts:
         ],
     )
     def test_bad_settings_are_named(self, flags, options, message, monkeypatch):
-        monkeypatch.setattr(Supervisor, "run", lambda *_: pytest.fail("processes were started"))
+        monkeypatch.setattr(command, "run_world", lambda *_: pytest.fail("the run was started"))
         arguments = argument_parser().parse_args([*self.ARGUMENTS, *flags, *options])
         with pytest.raises(ConfigError, match=re.escape(message)):
-            launch(lambda _: pytest.fail("the run was started"), arguments)
+            launch(print, arguments, *make_config(arguments.config_file, arguments.opts))
 
     def test_evaluation_takes_any_batch(self):
         flags = ("--eval-only", "SOLVER.IMS_PER_BATCH", "31")
+        arguments = argument_parser().parse_args([*self.ARGUMENTS, *flags])
+        cfg, notes = make_config(arguments.config_file, arguments.opts)
         reached = []
-        launch(reached.append, argument_parser().parse_args([*self.ARGUMENTS, *flags]))
-        assert reached[0].eval_only
+        launch(lambda *given: reached.append(given), arguments, cfg, notes)
+        assert reached == [(arguments, cfg, notes)]
+        assert not arguments.resume

@@ -24,8 +24,9 @@ class ParentWorld:
         local_size: processes on each machine, >= 1.
         machines: machines, >= 1.
         machine_rank: this machine, in 0..machines - 1.
-        url: where the processes meet: ``tcp://HOST:PORT``, or another ``init_method`` of
-            ``torch.distributed``; None lets this machine choose a free port, for one machine only.
+        url: where the processes meet, ``tcp://HOST:PORT``; None lets this machine choose a free port,
+            for one machine only.
+        max_restarts: how often the processes are started anew where one fails.
     """
 
     device: str
@@ -33,16 +34,12 @@ class ParentWorld:
     machines: int = 1
     machine_rank: int = 0
     url: str | None = None
+    max_restarts: int = 0
 
     @property
     def size(self) -> int:
         """Processes of the whole run."""
         return self.local_size * self.machines
-
-    @property
-    def first_rank(self) -> int:
-        """Rank of the first process of this machine."""
-        return self.machine_rank * self.local_size
 
 
 @dataclass(frozen=True)
@@ -69,8 +66,8 @@ def world_of(args: argparse.Namespace, device: str, environment: Mapping[str, st
     """The processes that a command line asks for, or those that torchrun has started.
 
     Args:
-        args: ``num_gpus``, ``num_machines``, ``machine_rank`` and ``dist_url``, each None where not
-            given.
+        args: ``num_gpus``, ``num_machines``, ``machine_rank``, ``dist_url`` and ``max_restarts``, each
+            None where not given.
         device: ``MODEL.DEVICE`` as this machine can have it.
         environment: ``os.environ``.
 
@@ -83,23 +80,25 @@ def world_of(args: argparse.Namespace, device: str, environment: Mapping[str, st
     else:
         world = _from_arguments(args, device)
     if world.size > 1:
-        _check_device(world, device)
+        _check_device(world, device, environment)
     return world
 
 
 def _from_arguments(args: argparse.Namespace, device: str) -> ParentWorld:
-    local_size = _given(args.num_gpus, 1)
-    machines = _given(args.num_machines, 1)
-    machine_rank = _given(args.machine_rank, 0)
+    local_size = 1 if args.num_gpus is None else args.num_gpus
+    machines = 1 if args.num_machines is None else args.num_machines
+    machine_rank, restarts = args.machine_rank or 0, args.max_restarts or 0
     for option, value in (("--num-gpus", local_size), ("--num-machines", machines)):
         if value < 1:
             raise ConfigError(f"{option} is {value}: expected 1 or more processes or machines")
+    if restarts < 0:
+        raise ConfigError(f"--max-restarts is {restarts}: expected 0 or more")
     if not 0 <= machine_rank < machines:
         raise ConfigError(
             f"--machine-rank is {machine_rank}: expected 0 to {machines - 1}, for --num-machines "
             f"{machines}"
         )
-    url = _checked_url(args.dist_url)
+    url = _checked_url(args.dist_url, machines)
     if machines > 1 and url is None:
         if args.dist_url == "auto":
             raise ConfigError(
@@ -107,7 +106,7 @@ def _from_arguments(args: argparse.Namespace, device: str) -> ParentWorld:
                 "tcp://ADDRESS:PORT, the same on every machine, ADDRESS being that of machine 0"
             )
         url = _fastreids_url()
-    return ParentWorld(_kind(device), local_size, machines, machine_rank, url)
+    return ParentWorld(_kind(device), local_size, machines, machine_rank, url, restarts)
 
 
 def _from_torchrun(
@@ -128,6 +127,7 @@ def _from_torchrun(
         ("--num-machines", args.num_machines, size // local_size),
         ("--machine-rank", args.machine_rank, rank // local_size),
         ("--dist-url", args.dist_url, address),
+        ("--max-restarts", args.max_restarts, int(environment.get("TORCHELASTIC_MAX_RESTARTS", 0))),
     ):
         if given is not None and given != actual:
             raise ConfigError(
@@ -137,7 +137,7 @@ def _from_torchrun(
     return RankWorld(_kind(device), rank, local_rank, size)
 
 
-def _check_device(world: World, device: str) -> None:
+def _check_device(world: World, device: str, environment: Mapping[str, str]) -> None:
     if world.device == "cpu":
         return
     if device != "cuda":
@@ -147,6 +147,8 @@ def _check_device(world: World, device: str) -> None:
         )
     wanted = world.local_size if isinstance(world, ParentWorld) else world.local_rank + 1
     found = torch.cuda.device_count()
+    if isinstance(world, RankWorld) and found == 1 and "CUDA_VISIBLE_DEVICES" in environment:
+        return  # a scheduler shows each process its own
     if wanted > found:
         raise ConfigError(
             f"{wanted} processes on this machine (--num-gpus, or torchrun's --nproc-per-node): it "
@@ -154,16 +156,18 @@ def _check_device(world: World, device: str) -> None:
         )
 
 
-def _checked_url(url: str | None) -> str | None:
+def _checked_url(url: str | None, machines: int) -> str | None:
     """The URL to meet at, or None where the choice is ours."""
     if url in (None, "", "auto", _fastreids_url()):
         return None
     parts = urlsplit(url)
+    if parts.scheme == "file" and machines == 1:  # of fast-reid's users, for want of a free port
+        return None
     try:
-        complete = parts.scheme != "tcp" or bool(parts.hostname and parts.port)
+        complete = parts.scheme == "tcp" and bool(parts.hostname and parts.port)
     except ValueError:  # a port out of range
         complete = False
-    if not (parts.scheme and complete):
+    if not complete:
         raise ConfigError(
             f"--dist-url is {url!r}: expected tcp://ADDRESS:PORT, such as tcp://10.0.0.1:29500"
         )
@@ -177,7 +181,3 @@ def _fastreids_url() -> str:
 
 def _kind(device: str) -> str:
     return device.partition(":")[0]
-
-
-def _given(value: int | None, default: int) -> int:
-    return default if value is None else value

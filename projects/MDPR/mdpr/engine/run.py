@@ -1,0 +1,37 @@
+"""What every process of a run does."""
+
+import argparse
+from collections.abc import Sequence
+
+from fastreid.config import CfgNode
+
+from mdpr.checkpoint.checkpointer import SafeCheckpointer
+from mdpr.config import changed
+from mdpr.engine.setup import start_run, weights_to_evaluate
+from mdpr.engine.trainer import Trainer
+
+__all__ = ["train_or_evaluate"]
+
+
+def train_or_evaluate(args: argparse.Namespace, cfg: CfgNode, notes: Sequence[str]) -> None:
+    """Train, or with ``--eval-only`` evaluate.
+
+    Args:
+        args: what `mdpr.launch.argument_parser` parsed.
+        cfg: the frozen config.
+        notes: lines to log first.
+
+    Raises:
+        MDPRError: something the user can mend.
+    """
+    cfg = start_run(cfg, args, notes)
+    if args.eval_only:
+        weights = weights_to_evaluate(cfg)
+        # The checkpoint brings all weights.
+        model = Trainer.build_model(changed(cfg, "MODEL.BACKBONE.PRETRAIN", False))
+        SafeCheckpointer(model, prefer_averaged=cfg.SOLVER.EMA.LOAD).load(weights)
+        Trainer.test(cfg, model)
+        return
+    trainer = Trainer(cfg)
+    trainer.resume_or_load(resume=args.resume)
+    trainer.train()
