@@ -1,0 +1,58 @@
+"""How times grow, as a picture."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One thing that grows.
+
+    Attributes:
+        axis: what it is.
+        unit: of the times.
+        lines: by label, (size, time) in ascending order.
+        powers: by label, the power of the size that the time should grow with. A dotted line shows it, and
+            both axes are logarithmic; without any, they are not, and sizes may be any text.
+        title: above the panel.
+    """
+
+    axis: str
+    unit: str
+    lines: Mapping[str, Sequence[tuple[float | str, float]]]
+    powers: Mapping[str, int] = field(default_factory=dict)
+    title: str = ""
+
+
+def plot_growth(panels: Sequence[Panel], file: Path) -> None:
+    """Write a PNG of panels side by side."""
+    figure = Figure(figsize=(max(7.0, 3.4 * len(panels)), 3.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        _draw(axes, panel)
+    figure.axes[0].set_ylabel(panels[0].unit)
+    figure.axes[0].legend(frameon=False)
+    figure.savefig(file, dpi=150)
+
+
+def _draw(axes: Axes, panel: Panel) -> None:
+    for label, points in panel.lines.items():
+        sizes, times = zip(*points, strict=True)
+        (line,) = axes.plot(sizes, times, marker="o", label=label)
+        if label in panel.powers:  # a power law through the largest size
+            expected = [times[-1] * (size / sizes[-1]) ** panel.powers[label] for size in sizes]
+            axes.plot(sizes, expected, color=line.get_color(), linestyle=":", linewidth=1)
+    axes.set_xlabel(panel.axis)
+    axes.set_title(panel.title, fontsize=10)
+    axes.grid(alpha=0.3)
+    if panel.powers:
+        axes.set(xscale="log", yscale="log")
+        axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
+        axes.minorticks_off()
+    else:
+        axes.set_ylim(0, None)
