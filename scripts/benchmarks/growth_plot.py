@@ -16,9 +16,9 @@ class Panel:
     Attributes:
         axis: what it is.
         unit: of the times.
-        lines: by label, (size, time) in ascending order.
-        powers: by label, the power of the size that the time should grow with. A dotted line shows it, and
-            both axes are logarithmic; without any, they are not, and sizes may be any text.
+        lines: by label, (size, time) in ascending order; all have the same sizes.
+        powers: by label, the power of the size that the time should grow with. Dotted lines show it, and
+            both axes are logarithmic. Without them sizes are texts, evenly spaced.
         title: above the panel.
     """
 
@@ -43,16 +43,17 @@ def plot_growth(panels: Sequence[Panel], file: Path) -> None:
 def _draw(axes: Axes, panel: Panel) -> None:
     for label, points in panel.lines.items():
         sizes, times = zip(*points, strict=True)
-        (line,) = axes.plot(sizes, times, marker="o", label=label)
-        if label in panel.powers:  # a power law through the largest size
+        places = sizes if panel.powers else range(len(sizes))
+        (line,) = axes.plot(places, times, marker="o", label=label)
+        if panel.powers:  # a power law through the largest size
             expected = [times[-1] * (size / sizes[-1]) ** panel.powers[label] for size in sizes]
-            axes.plot(sizes, expected, color=line.get_color(), linestyle=":", linewidth=1)
-    axes.set_xlabel(panel.axis)
-    axes.set_title(panel.title, fontsize=10)
-    axes.grid(alpha=0.3)
+            axes.plot(places, expected, color=line.get_color(), linestyle=":", linewidth=1)
     if panel.powers:
         axes.set(xscale="log", yscale="log")
-        axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
         axes.minorticks_off()
     else:
         axes.set_ylim(0, None)
+    axes.set_xticks(places, [f"{size:,}" if panel.powers else size for size in sizes])
+    axes.set_xlabel(panel.axis)
+    axes.set_title(panel.title, fontsize=10)
+    axes.grid(alpha=0.3)
