@@ -1,19 +1,15 @@
 """The model's benchmark runs whole."""
 
 import json
-import runpy
 
+import model
 import pytest
 import torch
-from mdpr.benchmarks.model.forms import EVAL_FORMS, TRAIN_FORMS, Network
-from mdpr.benchmarks.model.plan import Task, plan
-from mdpr.benchmarks.model.resources import gigaflops
-from mdpr.benchmarks.model.run import measure_all
-from mdpr.benchmarks.model.tables import markdown
+from forms import EVAL_FORMS, ONE_KERNEL, TRAIN_FORMS, Network
+from mdpr.host import cpu_computes_in_bfloat16
 from mdpr.kernels.convolution import Convolution
-from support.configs import ROOT
-
-SCRIPT = ROOT / "scripts/benchmark_model.py"
+from measuring import Case, gigaflops, measure_all
+from model_tables import PAGE
 
 
 def test_operations_are_counted_as_twice_multiply_add():
@@ -21,12 +17,25 @@ def test_operations_are_counted_as_twice_multiply_add():
     assert gigaflops(lambda: convolution(torch.randn(2, 3, 4, 4))) == 2 * 2 * 16 * 3 * 5 / 1e9
 
 
-def test_plan_covers_what_the_page_speaks_of():
-    tasks = list(plan(quick=False))
-    assert {t.form for t in tasks if t.table == "eval"} == set(EVAL_FORMS)
-    assert {t.form for t in tasks if t.table == "train"} == set(TRAIN_FORMS)
-    assert Network("101x", True, (384, 192), 16) in {t.network for t in tasks if t.table == "eval"}
-    assert {t.network.batch for t in tasks if t.table == "growth: batch"} == {1, 4, 16, 64}
+def named(table):
+    return [case.names for case in model.cases(quick=False) if case.names["table"] == table]
+
+
+def test_plan_covers_what_the_page_speaks_of(monkeypatch):
+    monkeypatch.setattr(model, "cpu_computes_in_bfloat16", lambda: True)
+    assert {names["form"] for names in named("eval")} == {*EVAL_FORMS, *ONE_KERNEL}
+    assert {names["form"] for names in named("train")} == {*TRAIN_FORMS, *ONE_KERNEL}
+    large = {"depth": "101x", "ibn": True, "size": (384, 192), "batch": 16}
+    assert large in [names["network"] for names in named("eval")]
+    assert {names["network"]["batch"] for names in named("growth: batch")} == {1, 4, 16, 64}
+
+
+def test_bfloat16_is_not_measured_where_it_is_emulated(monkeypatch):
+    monkeypatch.setattr(model, "cpu_computes_in_bfloat16", lambda: False)
+    for quick in (True, False):
+        cases = list(model.cases(quick))
+        assert len(cases) > 10
+        assert not any("bf" in str((case.names, case.arguments)) for case in cases)
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +45,22 @@ def quick(make_folder):
     (folder / "speed.md").write_text(
         "A\n<!-- benchmark: begin -->\nold\n<!-- benchmark: end -->\nB\n"
     )
-    main, threads = runpy.run_path(str(SCRIPT))["main"], torch.get_num_threads()
-    assert main(["--quick", "--docs", str(folder)]) == 0
+    threads = torch.get_num_threads()
+    assert model.main(["--quick", "--docs", str(folder)]) == 0
     torch.set_num_threads(threads)
     return folder
 
 
-def test_worker_is_a_process_of_its_own():
+def test_a_case_has_a_process_and_an_environment_of_its_own():
     network = Network("18x", False, (64, 32), 4)
-    tasks = [Task("train", kind, "plain", network, trains=True) for kind in ("time", "memory")]
-    (row,) = measure_all(tasks, str(ROOT / "configs/Base-MDPR.yml"), quick=False)["rows"]
+    (names,) = [{"table": "train", "form": "plain", "network": None}]
+    arguments = ("train", "plain", network)
+    environment = {"MALLOC_MMAP_THRESHOLD_": "65536"}
+    cases = [
+        Case(names, model.measure_cost, (*arguments, 0)),
+        Case(names, model.measure_peak, arguments, environment, continues=True),
+    ]
+    (row,) = measure_all(cases, quick=False)
     assert row["seconds"] > 0
     assert row["peak_megabytes"] is None or row["peak_megabytes"] > 10
 
@@ -56,9 +71,14 @@ def test_quick_run_measures_everything(quick):
     assert {table for table, _ in rows} == {
         *("peak", "eval", "train", "growth: batch", "loader", "first image"),
     }
-    plain, deployed = rows["eval", "plain"], rows["eval", "deploy bf16"]
-    assert deployed["parameters"] < plain["parameters"]
+    plain, deployed = rows["eval", "plain"], rows["eval", "deploy"]
     assert deployed["gigaflops"] < plain["gigaflops"]
+    if cpu_computes_in_bfloat16():
+        deployed = rows["eval", "deploy bf16"]
+        assert deployed["parameters"] < plain["parameters"]
+        assert deployed["gigaflops"] < plain["gigaflops"]
+    else:
+        assert "left out" in results["machine"]["bfloat16"]
     assert all(row["seconds"] > 0 for row in results["rows"] if "seconds" in row)
     memory = [row["peak_megabytes"] for row in results["rows"] if row["table"] == "train"]
     assert len(memory) == 2
@@ -70,10 +90,10 @@ def test_page_shows_the_figures(quick):
     assert page.startswith("A\n")
     assert page.endswith("B\n")
     assert "old" not in page
-    assert markdown(results, "speed_growth.png") in page
+    assert PAGE.markdown(results) in page
     for heading in ("Features", "A training step", "Growth", "Loader", "Start"):
         assert f"### {heading}" in page
     assert (quick / "speed_growth.png").stat().st_size > 1000
-    main = runpy.run_path(str(SCRIPT))["main"]
-    assert main(["--from-json", str(quick / "speed_benchmark.json"), "--docs", str(quick)]) == 0
+    figures = str(quick / "speed_benchmark.json")
+    assert model.main(["--from-json", figures, "--docs", str(quick)]) == 0
     assert (quick / "speed.md").read_text() == page

@@ -1,26 +1,23 @@
-import runpy
+"""The evaluation's benchmark runs whole, and its tables show what was measured."""
+
+import json
 
 import pytest
-from mdpr.benchmarks.evaluation_page import Report
-from mdpr.benchmarks.measuring import Measurement
-from support.configs import ROOT
-
-
-@pytest.fixture(scope="module")
-def main():
-    return runpy.run_path(str(ROOT / "scripts/benchmark_evaluation.py"))["main"]
+from evaluation import main
+from evaluation_tables import PAGE, stages
 
 
 def rows_of(text):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
 
 
-def test_quick_run(tmp_path, main, capsys):
+def test_quick_run(tmp_path, capsys):
     page = tmp_path / "evaluation.md"
     page.write_text("before\n<!-- benchmark: begin -->\nold\n<!-- benchmark: end -->\nafter\n")
     assert main(["--quick", "--dimensions", "16", "--docs", str(tmp_path)]) == 0
-    report = Report.read(tmp_path / "evaluation_benchmark.json")
-    assert [each.stage for each in report.measurements if each.problem == "quick"] == [
+    results = json.loads((tmp_path / "evaluation_benchmark.json").read_text())
+    measured = [row["stage"] for row in results["measurements"] if row["problem"] == "quick"]
+    assert measured == [
         "rank",
         "re-rank: encode",
         "re-rank: distances",
@@ -29,9 +26,9 @@ def test_quick_run(tmp_path, main, capsys):
         "fast-reid: rank",
         "fast-reid: re-rank",
     ]
-    ours, theirs = report.stages("quick", 16, "rank", "fast-reid: rank")
-    assert 5 < ours.value < 95
-    assert ours.value == pytest.approx(theirs.value, abs=1e-3)
+    ours, theirs = stages(results, "quick", 16, "rank", "fast-reid: rank")
+    assert 5 < ours["value"] < 95
+    assert ours["value"] == pytest.approx(theirs["value"], abs=1e-3)
     text = page.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     for part in ("processor: ", "| quick ", " 4,000 |", "a trial run", "(evaluation_growth.png)"):
@@ -47,30 +44,30 @@ def test_quick_run(tmp_path, main, capsys):
 
 def test_figures_in_the_tables():
     def measured(stage, seconds, peak, value=None):
-        return Measurement("Market-1501", 512, stage, seconds, peak, 1000.0 + peak, value)
+        return {
+            **{"problem": "Market-1501", "dimension": 512, "stage": stage, "seconds": seconds},
+            **{"peak_megabytes": peak, "process_megabytes": 1000.0 + peak, "value": value},
+        }
 
-    report = Report(
-        {"cores": "2"},
-        False,
-        [
-            measured("rank", 1.5, 200.0, 61.0),
-            measured("re-rank: encode", 2.0, 300.0),
-            measured("re-rank: distances", 0.5, 100.0),
-            measured("re-rank: distances and rank", 0.75, 150.0, 82.0),
-            measured("fast-reid: distances", 0.5, 400.0),
-            measured("fast-reid: rank", 44.5, 10.0, 61.0),
-            measured("fast-reid: re-rank", 19.5, 4000.0),
-        ],
-    )
-    rows = rows_of(report.markdown("plot.png"))
+    measurements = [
+        measured("rank", 1.5, 200.0, 61.0),
+        measured("re-rank: encode", 2.0, 300.0),
+        measured("re-rank: distances", 0.5, 100.0),
+        measured("re-rank: distances and rank", 0.75, 150.0, 82.0),
+        measured("fast-reid: distances", 0.5, 400.0),
+        measured("fast-reid: rank", 44.5, 10.0, 61.0),
+        measured("fast-reid: re-rank", 19.5, 4000.0),
+    ]
+    text = PAGE.markdown({"machine": {"cores": "2"}, "quick": False, "measurements": measurements})
+    rows = rows_of(text)
     assert ["Market-1501", "512", "rank", "1.50", "200", "45.00", "400", "30.0x"] in rows
     assert ["Market-1501", "512", "re-rank", "2.50", "300", "20.00", "4000", "8.0x"] in rows
     whole = ["1.50", "2.00", "0.75", "4.25", "1300", "61.0", "82.0"]
     assert ["Market-1501", "512", *whole] in rows
-    assert "plot.png" not in report.markdown("plot.png")
+    assert PAGE.picture not in text
 
 
-def test_page_without_a_place_for_the_figures(tmp_path, main):
+def test_page_without_a_place_for_the_figures(tmp_path):
     (tmp_path / "evaluation.md").write_text("nothing here")
     (tmp_path / "figures.json").write_text('{"machine": {}, "quick": true, "measurements": []}')
     with pytest.raises(SystemExit, match=r"evaluation\.md: the figures go between"):

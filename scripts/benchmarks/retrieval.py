@@ -4,11 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
-
 from mdpr.evaluation import RetrievalLabels
-
-__all__ = ["DATASETS", "GROWTH", "QUICK", "QUICK_GROWTH", "Size", "synthetic_features"]
+from numpy.typing import NDArray
 
 _NUISANCE_DIRECTIONS: Final = 64
 _DENSE_BYTES: Final = 8e9

@@ -9,18 +9,17 @@ import torch
 from fastreid.config import CfgNode
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils.events import EventStorage
-from torch import Tensor, nn
-
 from mdpr.compat.optimizer import build_optimizer
 from mdpr.engine.network import build_network
 from mdpr.engine.setup import make_config
 from mdpr.host import keep_freed_memory
 from mdpr.inference import deploy
+from mdpr.kernels import KERNELS, accelerate
+from torch import Tensor
 
-__all__ = ["EVAL_FORMS", "PLAIN", "TRAIN_FORMS", "Form", "Network", "eval_form", "train_form"]
-
-PLAIN = "plain"
-EVAL_FORMS = (PLAIN, "accelerated", "deploy", "deploy bf16", "compiled", "compiled bf16")
+PLAIN, ACCELERATED, ONLY = "plain", "accelerated", "only "
+ONE_KERNEL = tuple(f"{ONLY}{name}" for name in KERNELS)
+EVAL_FORMS = (PLAIN, ACCELERATED, "deploy", "deploy bf16", "compiled", "compiled bf16")
 TRAIN_FORMS = (PLAIN, "fp32", "bf16", "fp32 recompute", "bf16 recompute")
 NUM_CLASSES = 702  # training identities of DukeMTMC-reID
 
@@ -64,28 +63,35 @@ class Network:
         return torch.randint(0, 256, (self.batch, 3, *self.size)).float()
 
 
-@dataclass(frozen=True)
-class Form:
-    """A network in one form: ``run`` makes features, or one training step; ``model`` is what it uses."""
+def runs_plainly(form: str) -> bool:
+    """Whether it is the plain form, or that with one kernel, which runs under the same conditions.
 
-    run: Callable[[], Any]
-    model: nn.Module
-    # What is counted where ``run`` hides its operations from counting.
-    counted: Callable[[], Any]
+    These are the system's own settings of memory, and fast-reid's order of a training step.
+    """
+    return form == PLAIN or form.startswith(ONLY)
 
 
-def eval_form(name: str, network: Network, base: str) -> Form:
+def network_of(form: str, cfg: CfgNode) -> Any:
+    """The network of a config, plain, with one kernel, or with all."""
+    if runs_plainly(form):
+        return accelerate(build_model(cfg), only=[name for name in KERNELS if form == ONLY + name])
+    return build_network(cfg)
+
+
+def eval_form(name: str, network: Network, base: str) -> tuple[Callable[[], Any], Any]:
     """Features of a batch.
 
     Args:
-        name: one of ``EVAL_FORMS``.
+        name: one of ``EVAL_FORMS`` or ``ONE_KERNEL``.
         network: what to build.
         base: path of the config it is built from.
+
+    Returns:
+        What makes them, and the model it uses.
     """
     images = network.images()
-    build = build_model if name == PLAIN else build_network
-    model: Any = build(network.config(base)).eval()
-    if name not in (PLAIN, "accelerated"):
+    model = network_of(name, network.config(base)).eval()
+    if name.startswith(("deploy", "compiled")):
         dtype = torch.bfloat16 if name.endswith("bf16") else torch.float32
         model = deploy(model, dtype=dtype, compile=name.startswith("compiled"))
 
@@ -93,47 +99,36 @@ def eval_form(name: str, network: Network, base: str) -> Form:
     def run() -> Tensor:
         return model(images)
 
-    @torch.no_grad()
-    def counted() -> Tensor:
-        return model.network.embed(images.to(model.dtype)) if name.startswith("compiled") else run()
-
-    return Form(run, model, counted)
+    return run, model
 
 
-def train_form(name: str, network: Network, base: str) -> Form:
+def train_form(name: str, network: Network, base: str) -> tuple[Callable[[], Any], Any]:
     """Training steps on one batch: losses, gradients, optimizer.
 
-    The plain form's step is fast-reid's, which drops the old gradients after the new losses are there.
-
     Args:
-        name: one of ``TRAIN_FORMS``.
+        name: one of ``TRAIN_FORMS`` or ``ONE_KERNEL``.
         network: what to build; its batch has four images of each identity.
         base: path of the config it is built from.
+
+    Returns:
+        What makes a step, and the model it uses.
     """
-    recomputes = ("MODEL.MDPR.RECOMPUTE_ACTIVATIONS", name.endswith("recompute"))
-    cfg = network.config(base, *recomputes)
-    model: Any = (build_model if name == PLAIN else build_network)(cfg).train()
-    if name != PLAIN:
+    cfg = network.config(base, "MODEL.MDPR.RECOMPUTE_ACTIVATIONS", name.endswith("recompute"))
+    model = network_of(name, cfg).train()
+    if not runs_plainly(name):
         keep_freed_memory()  # as training does
     optimizer, _ = build_optimizer(cfg, model)
     batch = {"images": network.images(), "targets": torch.arange(network.batch) // 4}
     half = name.startswith("bf16")
 
-    def losses() -> Tensor:
-        precision = torch.autocast("cpu", dtype=torch.bfloat16) if half else nullcontext()
-        with EventStorage(), precision:
-            return sum(model(batch).values())
-
     def run() -> None:
-        if name != PLAIN:
+        if not runs_plainly(name):
             optimizer.zero_grad()
-        total = losses()
-        if name == PLAIN:
+        with EventStorage(), torch.autocast("cpu", torch.bfloat16) if half else nullcontext():
+            total = sum(model(batch).values())
+        if runs_plainly(name):  # fast-reid keeps the old gradients until here
             optimizer.zero_grad()
         total.backward()
         optimizer.step()
 
-    def counted() -> None:
-        losses().backward()
-
-    return Form(run, model, counted)
+    return run, model

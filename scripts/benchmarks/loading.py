@@ -5,19 +5,15 @@ import time
 from pathlib import Path
 
 import torch
-from PIL import Image
-from synth_persons.generate import draw_samples
-from synth_persons.spec import SynthPersonsSpec
-
-from mdpr.benchmarks.model.forms import Network
+from forms import Network
 from mdpr.data.sampling import Draw
 from mdpr.data.sampling.identities import TrainItem
 from mdpr.data.training_set import TrainingSet
-
-__all__ = ["LOADER_FORMS", "images_per_second"]
+from synth_persons.generate import write_set
+from synth_persons.spec import SynthPersonsSpec
 
 LOADER_FORMS = ("files", "image cache")
-NUM_IDENTITIES, QUALITY = 8, 90
+SPEC = SynthPersonsSpec(train_identities=8, test_identities=1, distractors=0, junk=0)
 
 
 def images_per_second(form: str, network: Network, base: str, budget: float) -> float:
@@ -31,10 +27,11 @@ def images_per_second(form: str, network: Network, base: str, budget: float) -> 
     """
     torch.set_num_threads(1)  # as in loader processes
     with tempfile.TemporaryDirectory() as folder:
-        items = _write_images(Path(folder))
+        write_set(Path(folder), SPEC)
+        paths = Path(folder).glob("*train/*")
+        items: list[TrainItem] = [(str(path), path.name[:4], path.name[6]) for path in paths]
         cache = str(Path(folder) / "cache") if form == "image cache" else ""
-        cfg = network.config(base, "DATALOADER.IMAGE_CACHE", cache)
-        training_set = TrainingSet(cfg, items)
+        training_set = TrainingSet(network.config(base, "DATALOADER.IMAGE_CACHE", cache), items)
         for index in range(len(items)):
             training_set.read_image(index)
         start, drawn = time.perf_counter(), 0
@@ -42,12 +39,3 @@ def images_per_second(form: str, network: Network, base: str, budget: float) -> 
             training_set[Draw(drawn % len(items), drawn)]
             drawn += 1
         return drawn / (time.perf_counter() - start)
-
-
-def _write_images(folder: Path) -> list[TrainItem]:
-    items: list[TrainItem] = []
-    for sample in draw_samples(SynthPersonsSpec(), range(1, NUM_IDENTITIES + 1), (1, 2), 4):
-        path = folder / f"{sample.identity}_{sample.camera}_{sample.index}.jpg"
-        Image.fromarray(sample.image).save(path, quality=QUALITY)
-        items.append((str(path), str(sample.identity), str(sample.camera)))
-    return items

@@ -1,1 +1,0 @@
-"""What the benchmark scripts measure, and how their pages are made."""
