@@ -1,0 +1,87 @@
+"""The project of docs/extending.md, copied from the page into a folder of its own, trains."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from support.configs import CONFIGS, ROOT
+from support.miniatures import Sample, save
+from support.processes import PACKAGE
+
+TEXT = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+FILES = dict(re.findall(r"<!-- file: (\S+) -->\n```python\n(.*?)```", TEXT, re.DOTALL))
+OPTIONS = (
+    *("MODEL.BACKBONE.DEPTH", "18x", "MODEL.BACKBONE.FEAT_DIM", "512", "MODEL.DEVICE", "cpu"),
+    *("MODEL.BACKBONE.PRETRAIN", "False", "MODEL.MDPR.EMBEDDING_DIM", "16"),
+    *("INPUT.SIZE_TRAIN", "[64,32]", "INPUT.SIZE_TEST", "[64,32]"),
+    *("SOLVER.IMS_PER_BATCH", "8", "SOLVER.MAX_EPOCH", "1", "SOLVER.LOG_PERIOD", "1"),
+    *("DATALOADER.NUM_WORKERS", "0", "DATALOADER.NUM_INSTANCE", "4"),
+)
+
+
+def options_of_the_page():
+    """What the page says to put on the command line."""
+    blocks = re.findall(r"```\n((?:MODEL|DATASETS)\..*?)```", TEXT, re.DOTALL)
+    return [word.strip('"') for block in blocks for word in re.findall(r'"[^"]*"|\S+', block)]
+
+
+@pytest.fixture(scope="module")
+def project(make_folder):
+    """The files of the page, and people to train on."""
+    folder = make_folder("my_project")
+    for name, content in FILES.items():
+        (folder / name).write_text(content)
+    for person in range(1, 9):
+        for camera in (1, 2):
+            for image in range(4):
+                split = "gallery" if person % 4 == 0 else "train"
+                path = folder / f"data/people/{person:04d}/c{camera}_{image:04d}.jpg"
+                save(path, Sample(split, person, camera, image))
+    return folder
+
+
+def run(project, *options):
+    return subprocess.run(
+        [sys.executable, "train.py", "--config-file", str(CONFIGS / "Base-MDPR.yml"), *options],
+        cwd=project,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(PACKAGE),
+            "FASTREID_DATASETS": str(project / "data"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_each_file_is_short():
+    assert set(FILES) == {"train.py", "losses.py", "distillation.py", "dataset.py"}
+    assert all(content.count("\n") < 60 for content in FILES.values())
+
+
+def test_it_trains_with_its_own_losses_distillation_and_data(project):
+    result = run(project, *OPTIONS, *options_of_the_page(), "OUTPUT_DIR", "run")
+    assert result.returncode == 0, result.stdout + result.stderr
+    last = [json.loads(line) for line in (project / "run/metrics.json").read_text().splitlines()]
+    names = {name for line in last for name in line}
+    assert {"loss_PartsDiffer", "loss_fusion_length", "loss_mutual_distillation"} <= names
+    assert "People" in json.loads((project / "run/results.json").read_text())
+
+
+def test_its_keys_are_checked_as_ours_are(project):
+    options = [*OPTIONS, *options_of_the_page(), "OUTPUT_DIR", "wrong"]
+    for extra, message in (
+        (("DATASETS.PEOPLE.TEST_EVERY", "1"), "DATASETS.PEOPLE.TEST_EVERY is 1: expected a whole"),
+        (("MODEL.MDPR.DISTILLATION_NAME", "MeanTeachr"), "did you mean 'MeanTeacher'?"),
+        (("MODEL.MDPR.AUXILIARY_LOSSES", "['PartsDifer']"), "did you mean 'PartsDiffer'?"),
+        (("MODEL.LOSSES.LENGTH_SCAL", "1.0"), "MODEL.LOSSES.LENGTH_SCAL"),
+    ):
+        result = run(project, *options, *extra)
+        assert result.returncode == 1, result.stdout + result.stderr
+        assert message in result.stderr
+        assert "Traceback" not in result.stderr
+        assert not (project / "wrong").exists()
