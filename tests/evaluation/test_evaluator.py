@@ -3,14 +3,6 @@ import logging
 import numpy as np
 import pytest
 import torch
-from evaluation.gather_worker import Task, evaluate_shards, free_port, shards
-from evaluation.reference import (
-    cosine_distances,
-    euclidean_distances,
-    random_problem,
-    rank_by_loops,
-    single_shot_cmc_by_loops,
-)
 from fastreid.config import get_cfg
 from fastreid.data.samplers import InferenceSampler
 from fastreid.evaluation import ReidEvaluator as FastReidEvaluator
@@ -21,6 +13,14 @@ from mdpr.evaluation import ReidEvaluator, load_features, load_rankings, score_s
 from mdpr.evaluation.distances import feature_distances
 from mdpr.evaluation.distances.feature_distances import RetrievalFeatures
 from mdpr.evaluation.reranking import neighbours
+from support.gather_worker import Task, evaluate_shards, free_port, shards
+from support.retrieval_by_loops import (
+    cosine_distances,
+    euclidean_distances,
+    random_problem,
+    rank_by_loops,
+    single_shot_cmc_by_loops,
+)
 from torch import multiprocessing
 
 NUM_QUERY = 20

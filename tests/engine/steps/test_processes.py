@@ -3,9 +3,9 @@
 import pytest
 import torch
 from engine.steps.step_worker import PROCESSES, work
-from evaluation.gather_worker import free_port
 from fastreid.utils.events import EventStorage
 from mdpr.checkpoint.reading import read_checkpoint
+from support.gather_worker import free_port
 from support.toys import batch, run, step_of, toy
 from torch import multiprocessing
 

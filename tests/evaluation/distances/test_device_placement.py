@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from evaluation.reference import random_problem
 from mdpr.evaluation import FeatureDistances
 from mdpr.evaluation.distances.ordering import fill_cells
+from support.retrieval_by_loops import random_problem
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 

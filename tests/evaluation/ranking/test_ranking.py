@@ -6,7 +6,13 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from evaluation.reference import (
+from fastreid.evaluation import rank as fastreid_rank
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mdpr.evaluation import RankingOptions, RetrievalLabels, rank_distances, rank_features
+from mdpr.evaluation.distances import feature_distances
+from mdpr.evaluation.distances.ordering import _ranks_by_counting, _ranks_by_sorting
+from support.retrieval_by_loops import (
     cosine_distances,
     euclidean_distances,
     make_labels,
@@ -14,12 +20,6 @@ from evaluation.reference import (
     rank_by_loops,
     single_shot_cmc_by_loops,
 )
-from fastreid.evaluation import rank as fastreid_rank
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from mdpr.evaluation import RankingOptions, RetrievalLabels, rank_distances, rank_features
-from mdpr.evaluation.distances import feature_distances
-from mdpr.evaluation.distances.ordering import _ranks_by_counting, _ranks_by_sorting
 
 CLOSE = {"rtol": 0, "atol": 1e-6}
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from evaluation.reference import cosine_distances, make_labels, random_problem
 from fastreid.evaluation.roc import evaluate_roc_py
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mdpr.evaluation import FeatureDistances, MatrixDistances, tpr_at_fpr
 from sklearn.metrics import roc_curve
+from support.retrieval_by_loops import cosine_distances, make_labels, random_problem
 
 RATES = (1e-4, 1e-3, 1e-2, 0.1, 0.5)
 

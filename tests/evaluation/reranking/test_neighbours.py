@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from evaluation.reference import neighbours_by_sorting
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mdpr.evaluation.distances.grid import to_grid
 from mdpr.evaluation.reranking import candidates
 from mdpr.evaluation.reranking.neighbours import nearest_neighbours, neighbours_and_distances
+from support.retrieval_by_loops import neighbours_by_sorting
 
 
 def on_grid(features, normalise=False):

@@ -3,9 +3,9 @@ import logging
 import numpy as np
 import pytest
 import torch
-from evaluation.reference import expand_by_loops, random_problem
 from fastreid.evaluation.query_expansion import aqe
 from mdpr.evaluation import QueryExpansionOptions, expand_features
+from support.retrieval_by_loops import expand_by_loops, random_problem
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
 

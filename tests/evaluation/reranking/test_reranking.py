@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
 import torch
-from evaluation.reference import (
+from fastreid.utils.compute_dist import compute_jaccard_distance
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mdpr.evaluation import RerankedDistances, RerankOptions, rank, rank_distances
+from support.retrieval_by_loops import (
     cosine_distances,
     euclidean_distances,
     jaccard_distances,
     random_problem,
     rank_by_loops,
 )
-from fastreid.utils.compute_dist import compute_jaccard_distance
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from mdpr.evaluation import RerankedDistances, RerankOptions, rank, rank_distances
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
 

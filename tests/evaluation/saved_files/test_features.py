@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation.reference import random_problem
 from mdpr.evaluation import (
     RankingOptions,
     RerankedDistances,
@@ -16,6 +15,7 @@ from mdpr.evaluation import (
     save_features,
     score_saved_features,
 )
+from support.retrieval_by_loops import random_problem
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "evaluate_features.py"
 

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from evaluation.reference import cosine_distances, kept_order, random_problem, rank_by_loops
 from mdpr.evaluation import (
     RankingOptions,
     SavedRankings,
@@ -8,6 +7,7 @@ from mdpr.evaluation import (
     rank_features,
     save_rankings,
 )
+from support.retrieval_by_loops import cosine_distances, kept_order, random_problem, rank_by_loops
 
 LENGTH = 78  # some queries have fewer gallery images than that left
 
