@@ -26,6 +26,14 @@ class SafeCheckpointer(Checkpointer):
     """fast-reid's checkpointer, with safe reading, atomic writing, and no silent mismatch.
 
     It also takes files of the authors' release, SafeTensors files and bare state dicts.
+
+    Args:
+        model: the model, or a distributed wrapper of it.
+        save_dir: folder of the run.
+        save_to_disk: whether this process writes.
+        prefer_averaged: whether loading weights alone, without a run's further states, takes the
+            averaged ones of a file that has them (``SOLVER.EMA``).
+        checkpointables: objects with ``state_dict`` and ``load_state_dict``, by name.
     """
 
     def __init__(
@@ -37,15 +45,6 @@ class SafeCheckpointer(Checkpointer):
         prefer_averaged: bool = True,
         **checkpointables: Any,
     ) -> None:
-        """
-        Args:
-            model: the model, or a distributed wrapper of it.
-            save_dir: folder of the run.
-            save_to_disk: whether this process writes.
-            prefer_averaged: whether loading weights alone, without a run's further states, takes the
-                averaged ones of a file that has them (``SOLVER.EMA``).
-            checkpointables: objects with ``state_dict`` and ``load_state_dict``, by name.
-        """
         self._prefer_averaged = prefer_averaged
         self._only_weights = False
         super().__init__(model, save_dir, save_to_disk=save_to_disk, **checkpointables)

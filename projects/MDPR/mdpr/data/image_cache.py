@@ -28,6 +28,14 @@ class ImageCache:
 
     An image cut short by a crash, or damaged on disk, does not match its checksum and counts as missing.
 
+    Args:
+        folder: made where it is missing.
+        image_paths: of all images, in the order of their indices.
+        size: height and width.
+
+    Raises:
+        ConfigError: the folder has too little space left.
+
     Attributes:
         path: the memory-mapped file.
         size: height and width of every image in pixels.
@@ -36,15 +44,6 @@ class ImageCache:
     def __init__(
         self, folder: str | Path, image_paths: Sequence[str], size: tuple[int, int]
     ) -> None:
-        """
-        Args:
-            folder: made where it is missing.
-            image_paths: of all images, in the order of their indices.
-            size: height and width.
-
-        Raises:
-            ConfigError: the folder has too little space left.
-        """
         self.size, self._count = size, len(image_paths)
         self.path = Path(folder) / f"images-{_digest(image_paths, size)}.bin"
         self._reserve()

@@ -68,7 +68,15 @@ logger = logging.getLogger(__name__)
 
 
 class Trainer(DefaultTrainer):
-    """Trains and evaluates any fast-reid architecture, MDPR above all."""
+    """Trains and evaluates any fast-reid architecture, MDPR above all.
+
+    Args:
+        cfg: the full config.
+
+    Raises:
+        ConfigError: a value that training cannot work with.
+        DatasetError: the training set is missing or malformed.
+    """
 
     # fast-reid's factory methods, for a subclass to replace.
     build_lr_scheduler = staticmethod(build_schedulers)
@@ -80,14 +88,6 @@ class Trainer(DefaultTrainer):
     stop_after_epoch = False  # whether the present epoch is the last one
 
     def __init__(self, cfg: CfgNode) -> None:
-        """
-        Args:
-            cfg: the full config.
-
-        Raises:
-            ConfigError: a value that training cannot work with.
-            DatasetError: the training set is missing or malformed.
-        """
         super(DefaultTrainer, self).__init__()  # fast-reid's own builds parts that are not ours
         data_loader = self.build_train_loader(cfg)
         train_set: Any = data_loader.dataset

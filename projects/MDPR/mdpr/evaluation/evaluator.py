@@ -40,6 +40,16 @@ PLAIN, RERANKED = "", "+rerank"
 class ReidEvaluator(FastReidEvaluator):
     """Collects features batch by batch and scores them.
 
+    Args:
+        cfg: ``TEST`` and ``MODEL.DEVICE`` are read, ``OUTPUT_DIR`` where there is no ``output_dir``.
+        num_query: number of query images, which come first.
+        output_dir: folder for the files that ``TEST.MDPR`` asks for.
+        dataset_name: begins the names of these files.
+        paths: of all images, queries first, for the file of rankings.
+
+    Raises:
+        ConfigError: a key in ``TEST`` has a value that cannot be used.
+
     Attributes:
         results_by_setting: after `evaluate`, in the main process, the results without ("") and
             with ("+rerank") re-ranking; the latter only where ``TEST.RERANK.ENABLED``.
@@ -54,20 +64,7 @@ class ReidEvaluator(FastReidEvaluator):
         dataset_name: str = "",
         paths: Sequence[str] | None = None,
     ) -> None:
-        """Prepare for a data set whose first ``num_query`` images are the queries.
-
-        The parent's constructor is left out on purpose: it compiles a Cython extension.
-
-        Args:
-            cfg: ``TEST`` and ``MODEL.DEVICE`` are read, ``OUTPUT_DIR`` where there is no ``output_dir``.
-            num_query: number of query images.
-            output_dir: folder for the files that ``TEST.MDPR`` asks for.
-            dataset_name: begins the names of these files.
-            paths: of all images, queries first, for the file of rankings.
-
-        Raises:
-            ConfigError: a key in ``TEST`` has a value that cannot be used.
-        """
+        # Not the parent's constructor, which compiles a Cython extension.
         self.cfg = cfg
         self.settings = EvaluationSettings.from_config(cfg)
         self._num_query = num_query

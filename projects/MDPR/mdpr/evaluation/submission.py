@@ -24,18 +24,17 @@ class SubmissionWriter(ReidEvaluator):
 
     The file is a CSV matrix: a first row with the names of the gallery images, then a row per query
     with its name and its distances, smaller being more alike.
+
+    Args:
+        cfg: the full config; ``TEST.METRIC``, ``TEST.RERANK`` and ``MODEL.DEVICE`` are read.
+        num_query: the first images are queries.
+        names: of all images, query first, as they appear in the file.
+        path: the CSV file to write.
     """
 
     def __init__(
         self, cfg: CfgNode, num_query: int, names: Sequence[str], path: str | Path
     ) -> None:
-        """
-        Args:
-            cfg: the full config; ``TEST.METRIC``, ``TEST.RERANK`` and ``MODEL.DEVICE`` are read.
-            num_query: the first images are queries.
-            names: of all images, query first, as they appear in the file.
-            path: the CSV file to write.
-        """
         super().__init__(cfg, num_query)
         self._names = [Path(name).stem for name in names]
         self._path = Path(path)

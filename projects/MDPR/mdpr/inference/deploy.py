@@ -23,18 +23,18 @@ DTYPES = (torch.float32, torch.bfloat16)
 
 
 class DeployedMDPR(nn.Module):
-    """A network that only makes features; see `deploy`."""
+    """A network that only makes features; see `deploy`.
+
+    Args:
+        network: transformed already, in eval mode, its convolutions of ``dtype``.
+        dtype: in which maps are computed.
+        compiled: whether to compile the network.
+    """
 
     pixel_mean: Tensor
     pixel_std: Tensor
 
     def __init__(self, network: MDPR, dtype: torch.dtype, *, compiled: bool) -> None:
-        """
-        Args:
-            network: transformed already, in eval mode, its convolutions of ``dtype``.
-            dtype: in which maps are computed.
-            compiled: whether to compile the network.
-        """
         super().__init__()
         self.dtype = dtype
         self.register_buffer("pixel_mean", network.pixel_mean.float())

@@ -8,13 +8,13 @@ __all__ = ["DeployedHead", "HalfInstanceNorm"]
 
 
 class HalfInstanceNorm(nn.Module):
-    """The instance norm of an IBN layer, whose batch norm was folded into the convolution before."""
+    """The instance norm of an IBN layer, whose batch norm was folded into the convolution before.
+
+    Args:
+        norm: the layer; its instance norm is taken over.
+    """
 
     def __init__(self, norm: IBN) -> None:
-        """
-        Args:
-            norm: the layer; its instance norm is taken over.
-        """
         super().__init__()
         self.channels, self.eps = norm.half, norm.IN.eps
         self.weight, self.bias = norm.IN.weight, norm.IN.bias
@@ -33,18 +33,18 @@ class HalfInstanceNorm(nn.Module):
 
 
 class DeployedHead(nn.Module):
-    """Pooling and BNNeck, which in eval mode is a multiplication and an addition."""
+    """Pooling and BNNeck, which in eval mode is a multiplication and an addition.
+
+    Args:
+        pool: (B, C, h, w) of any floating-point type to (B, C, 1, 1).
+        scale: (C,).
+        shift: (C,).
+    """
 
     scale: Tensor
     shift: Tensor
 
     def __init__(self, pool: nn.Module, scale: Tensor, shift: Tensor) -> None:
-        """
-        Args:
-            pool: (B, C, h, w) of any floating-point type to (B, C, 1, 1).
-            scale: (C,).
-            shift: (C,).
-        """
         super().__init__()
         self.pool = pool
         self.register_buffer("scale", scale.float())

@@ -21,13 +21,13 @@ TILE_BYTES = 256 * 2**20
 
 
 class WinogradConvolution(nn.Module):
-    """A 3x3 convolution of stride 1 and padding 1, for inference in float32."""
+    """A 3x3 convolution of stride 1 and padding 1, for inference in float32.
+
+    Args:
+        convolution: 3x3, stride 1, padding 1, neither groups nor dilation; see `use_winograd`.
+    """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
-        """
-        Args:
-            convolution: 3x3, stride 1, padding 1, neither groups nor dilation; see `use_winograd`.
-        """
         super().__init__()
         weight = convolution.weight.detach().double()
         transform = weight.new_tensor(KERNEL_TRANSFORM)

@@ -29,19 +29,19 @@ class AttentionLogits(nn.Module):
 
 
 class GuidedAttention(nn.Module):
-    """Attention of stages 4 and 3, the deeper stage guiding the shallower one where asked."""
+    """Attention of stages 4 and 3, the deeper stage guiding the shallower one where asked.
+
+    Args:
+        channels4: C4, channels of stage 4.
+        channels3: C3, channels of stage 3.
+        num_attentions: M; one background map is added.
+        guided: whether the logits of stage 4 are an input of those of stage 3.
+        norm: a norm of fast-reid's ``get_norm``.
+    """
 
     def __init__(
         self, *, channels4: int, channels3: int, num_attentions: int, guided: bool, norm: str
     ) -> None:
-        """
-        Args:
-            channels4: C4, channels of stage 4.
-            channels3: C3, channels of stage 3.
-            num_attentions: M; one background map is added.
-            guided: whether the logits of stage 4 are an input of those of stage 3.
-            norm: a norm of fast-reid's ``get_norm``.
-        """
         super().__init__()
         maps = num_attentions + 1
         self.logits4 = AttentionLogits(channels4, maps, norm)

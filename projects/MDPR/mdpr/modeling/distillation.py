@@ -18,14 +18,14 @@ soft branch's stage 4; it returns a scalar, which is scaled and added to the los
 
 @DISTILLATION_REGISTRY.register()
 class MutualDistillation(nn.Module):
-    """Each branch learns to predict the other's feature; see `mutual_distillation_loss`."""
+    """Each branch learns to predict the other's feature; see `mutual_distillation_loss`.
+
+    Args:
+        embedding_dim: E, length of both features.
+        norm: "syncBN" synchronises the predictors' norms over processes.
+    """
 
     def __init__(self, embedding_dim: int, norm: str) -> None:
-        """
-        Args:
-            embedding_dim: E, length of both features.
-            norm: "syncBN" synchronises the predictors' norms over processes.
-        """
         super().__init__()
         self.predictor_hard = _predictor(embedding_dim, norm)  # q1
         self.predictor_soft = _predictor(embedding_dim, norm)  # q2

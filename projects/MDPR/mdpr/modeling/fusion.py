@@ -25,14 +25,14 @@ class FusionBlock(nn.Sequential):
 
 
 class FeatureFusion(nn.Module):
-    """Parts with the global map, stage 4 with stage 3, then both branches together."""
+    """Parts with the global map, stage 4 with stage 3, then both branches together.
+
+    Args:
+        embedding_dim: E.
+        norm: a norm of fast-reid's ``get_norm``.
+    """
 
     def __init__(self, embedding_dim: int, norm: str) -> None:
-        """
-        Args:
-            embedding_dim: E.
-            norm: a norm of fast-reid's ``get_norm``.
-        """
         super().__init__()
         self.parts = FusionBlock(embedding_dim, norm)
         self.hard = FusionBlock(2 * embedding_dim, norm)

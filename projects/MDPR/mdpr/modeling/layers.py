@@ -10,15 +10,15 @@ __all__ = ["EmbeddingBlock", "feature_norm", "initialize"]
 
 
 class EmbeddingBlock(nn.Sequential):
-    """1x1 convolution without bias, norm, ReLU: (B, in, h, w) to (B, out, h, w), values >= 0."""
+    """1x1 convolution without bias, norm, ReLU: (B, in, h, w) to (B, out, h, w), values >= 0.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the result.
+        norm: a norm of fast-reid's ``get_norm``, such as "BN" or "syncBN".
+    """
 
     def __init__(self, in_channels: int, out_channels: int, norm: str) -> None:
-        """
-        Args:
-            in_channels: channels of the input.
-            out_channels: channels of the result.
-            norm: a norm of fast-reid's ``get_norm``, such as "BN" or "syncBN".
-        """
         super().__init__(
             OrderedDict(
                 projection=nn.Conv2d(in_channels, out_channels, 1, bias=False),

@@ -37,6 +37,19 @@ class MDPR(nn.Module):
     (B,) identities in 0..K-1) and returns a dict of scalar losses whose sum is the total. In eval,
     takes the dict or the images alone and returns un-normalised features, (B, E(3+P) + 4E) with both
     branches and fusion. Inputs are never changed.
+
+    Args:
+        backbone: the shared stem.
+        hard_branch: the hard content branch, or None.
+        soft_branch: the soft content branch, or None.
+        fusion: fusion of both branches, or None.
+        distillation: mutual distillation between the branches, or None.
+        heads: a head for every embedding, in the order of the test feature.
+        embedding_losses: losses of one head's output.
+        auxiliary_losses: further terms by name; see `AUXILIARY_LOSS_REGISTRY`.
+        settings: the method's settings.
+        pixel_mean: per channel, in 0..255.
+        pixel_std: per channel, in 0..255.
     """
 
     pixel_mean: Tensor
@@ -58,20 +71,6 @@ class MDPR(nn.Module):
         pixel_mean: list[float],
         pixel_std: list[float],
     ) -> None:
-        """
-        Args:
-            backbone: the shared stem.
-            hard_branch: the hard content branch, or None.
-            soft_branch: the soft content branch, or None.
-            fusion: fusion of both branches, or None.
-            distillation: mutual distillation between the branches, or None.
-            heads: a head for every embedding, in the order of the test feature.
-            embedding_losses: losses of one head's output.
-            auxiliary_losses: further terms by name; see `AUXILIARY_LOSS_REGISTRY`.
-            settings: the method's settings.
-            pixel_mean: per channel, in 0..255.
-            pixel_std: per channel, in 0..255.
-        """
         super().__init__()
         self.backbone = backbone
         self.hard_branch = hard_branch

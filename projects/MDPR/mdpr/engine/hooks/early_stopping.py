@@ -12,18 +12,17 @@ class EarlyStopping(HookBase):
 
     It goes by `Evaluations` alone, which are the same in every process and part of every checkpoint; so
     all processes decide alike, and a resumed run decides as the first one would have.
+
+    Args:
+        evaluations: of this run.
+        patience: evaluations, > 0; 0 never ends a run.
+        metric: such as "mAP", in percent.
+        min_delta: percentage points by which a better one is better.
     """
 
     def __init__(
         self, evaluations: Evaluations, *, patience: int, metric: str, min_delta: float
     ) -> None:
-        """
-        Args:
-            evaluations: of this run.
-            patience: evaluations, > 0; 0 never ends a run.
-            metric: such as "mAP", in percent.
-            min_delta: percentage points by which a better one is better.
-        """
         self._evaluations = evaluations
         self._patience = patience
         self._metric = metric

@@ -27,6 +27,12 @@ class ProgressReporter(HookBase):
 
     In a terminal it is one bar an epoch, with log lines above it; when output is piped, a plain line
     at most every ``seconds_between_lines`` and one at the end of every epoch.
+
+    Args:
+        clock: of this run; its hook comes before this one.
+        reader: of the losses; its hook comes before this one.
+        images_per_step: images of one step over all processes.
+        seconds_between_lines: least time between two lines, where there is no terminal.
     """
 
     def __init__(
@@ -36,13 +42,6 @@ class ProgressReporter(HookBase):
         images_per_step: int,
         seconds_between_lines: float = 20.0,
     ) -> None:
-        """
-        Args:
-            clock: of this run; its hook comes before this one.
-            reader: of the losses; its hook comes before this one.
-            images_per_step: images of one step over all processes.
-            seconds_between_lines: least time between two lines, where there is no terminal.
-        """
         self._clock = clock
         self._reader = reader
         self._images_per_step = images_per_step

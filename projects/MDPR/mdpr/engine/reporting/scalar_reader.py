@@ -25,15 +25,14 @@ class ScalarReader(HookBase):
     They go to the run's storage, the loss terms also summed by group (``loss_group/hard``, ...), with
     speed, share of the time spent waiting for data, and memory of the first process. Every process runs
     it, since the means are over all of them.
+
+    Args:
+        clock: of this run.
+        period: steps between two readings.
+        images_per_step: images of one step over all processes.
     """
 
     def __init__(self, clock: RunClock, period: int, images_per_step: int) -> None:
-        """
-        Args:
-            clock: of this run.
-            period: steps between two readings.
-            images_per_step: images of one step over all processes.
-        """
         self._clock = clock
         self._period = period
         self._images_per_step = images_per_step

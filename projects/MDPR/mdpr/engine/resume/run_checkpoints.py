@@ -25,13 +25,12 @@ class RunCheckpoints:
     `SafeCheckpointer` knows the files, `CheckpointHook` when one is due; this knows what goes into them.
     The way back has three parts: `resume` before training, `restore_history` as soon as there is a
     storage, and `restore_process` right before the first step.
+
+    Args:
+        trainer: an `mdpr.engine.trainer.Trainer`, which holds this.
     """
 
     def __init__(self, trainer: Any) -> None:
-        """
-        Args:
-            trainer: an `mdpr.engine.trainer.Trainer`, which holds this.
-        """
         self._trainer = weakref.proxy(trainer)
         self._resumed: dict[str, Any] = {}  # read, and not yet restored
         self._newest = (0, 0)  # (epochs, steps) of the newest checkpoint

@@ -19,14 +19,13 @@ class AveragedWeights:
 
     Step n keeps ``min(decay, (1 + n) / (10 + n))`` of the average before it, so that the random weights
     of the start are soon forgotten; counters, which have no average, are copied.
+
+    Args:
+        model: a copy of it is kept on its device.
+        decay: in 0..1, 1 excluded.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        """
-        Args:
-            model: a copy of it is kept on its device.
-            decay: in 0..1, 1 excluded.
-        """
         self._decay = self._kept = decay
         self._averaged = AveragedModel(
             unwrapped(model), multi_avg_fn=self._mix, use_buffers=True

@@ -31,6 +31,11 @@ class Finiteness:
 class NonFiniteGuard:
     """Judges every step before the optimizer takes it.
 
+    Args:
+        output_dir: where ``nonfinite.pth`` is written; empty writes none.
+        config: the run's config as YAML, to build the model again from.
+        max_skipped: steps that may be left out before the run is stopped.
+
     Attributes:
         skipped: steps left out so far.
     """
@@ -38,12 +43,6 @@ class NonFiniteGuard:
     def __init__(
         self, output_dir: str | Path = "", config: str = "", *, max_skipped: int = 0
     ) -> None:
-        """
-        Args:
-            output_dir: where ``nonfinite.pth`` is written; empty writes none.
-            config: the run's config as YAML, to build the model again from.
-            max_skipped: steps that may be left out before the run is stopped.
-        """
         self._output_dir = str(output_dir)
         self._config = config
         self._max_skipped = max_skipped

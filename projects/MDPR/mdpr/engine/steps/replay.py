@@ -78,17 +78,17 @@ class Replay:
 
 
 class SavedStep:
-    """The content of a ``nonfinite.pth``."""
+    """The content of a ``nonfinite.pth``.
+
+    Args:
+        path: the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: it is no saved step, or damaged.
+    """
 
     def __init__(self, path: str | Path) -> None:
-        """
-        Args:
-            path: the file.
-
-        Raises:
-            FileNotFoundError: there is no such file.
-            CheckpointError: it is no saved step, or damaged.
-        """
         content = read_checkpoint(path)
         missing = [key for key in NEEDED if key not in content]
         if missing:

@@ -20,15 +20,14 @@ __all__ = ["CapturedScalars", "ScalarMeans"]
 class CapturedScalars(EventStorage):
     """Stands in for the run's storage during a forward pass and keeps scalars as tensors.
 
+    Args:
+        outside: the run's storage, which still gets pictures and histograms.
+
     Attributes:
         scalars: by name, what was put last.
     """
 
     def __init__(self, outside: EventStorage) -> None:
-        """
-        Args:
-            outside: the run's storage, which still gets pictures and histograms.
-        """
         super().__init__()
         self._outside = outside
         self.scalars: dict[str, Tensor] = {}

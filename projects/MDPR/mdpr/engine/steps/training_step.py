@@ -26,6 +26,16 @@ class TrainingStep(SimpleTrainer):
     finite never reaches the weights, nor the statistics of the norms; see `NonFiniteGuard`. Overflows
     of float16 gradients are no such step: the gradient scaler leaves them out and lowers its factor.
 
+    Args:
+        model: returns a dict of scalar losses for a batch dict.
+        data_loader: endless, batch by batch.
+        optimizer: clips gradients itself where that is asked for, as fast-reid's does.
+        parameters: of fast-reid's signature.
+        precision: number format of the forward pass.
+        accumulate: batches per step, >= 1.
+        guard: the default stops at the first non-finite step and saves nothing.
+        averaged: updated after every step taken.
+
     Attributes:
         scalars: losses and what else the model logs, until they are read.
         data_seconds: how long the last step waited for its batches.
@@ -46,17 +56,6 @@ class TrainingStep(SimpleTrainer):
         guard: NonFiniteGuard | None = None,
         averaged: AveragedWeights | None = None,
     ) -> None:
-        """
-        Args:
-            model: returns a dict of scalar losses for a batch dict.
-            data_loader: endless, batch by batch.
-            optimizer: clips gradients itself where that is asked for, as fast-reid's does.
-            parameters: of fast-reid's signature.
-            precision: number format of the forward pass.
-            accumulate: batches per step, >= 1.
-            guard: the default stops at the first non-finite step and saves nothing.
-            averaged: updated after every step taken.
-        """
         super().__init__(model, data_loader, optimizer, parameters)
         self.device = next(model.parameters()).device
         self.precision = precision

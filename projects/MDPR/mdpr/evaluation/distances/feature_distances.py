@@ -94,19 +94,19 @@ class FeatureDistances:
 
     The values do not depend on block size, thread count or device (see `grid`): equal features
     are at exactly equal distances.
+
+    Take features that lie on the grid already; see `from_features` for any others.
+
+    Args:
+        query: Q vectors; of norm 1 for cosine.
+        gallery: G vectors of the same dimension D.
+        metric: "cosine" or "euclidean".
+        device: where the distances are computed; it needs float64.
     """
 
     def __init__(
         self, query: GridFeatures, gallery: GridFeatures, *, metric: str, device: str = "cpu"
     ) -> None:
-        """Take features that lie on the grid already; see `from_features` for any others.
-
-        Args:
-            query: Q vectors; of norm 1 for cosine.
-            gallery: G vectors of the same dimension D.
-            metric: "cosine" or "euclidean".
-            device: where the distances are computed; it needs float64.
-        """
         self._metric = metric
         self._device = torch.device(device)
         self._query = query

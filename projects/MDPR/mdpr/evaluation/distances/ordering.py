@@ -129,15 +129,15 @@ class RowGroups:
 
     Letters: B rows, G columns, S groups of R columns each, T last columns, each a group of its own
     (G = S R + T).
+
+    Find each group's smallest cell.
+
+    Args:
+        block: (B, G) values on any device, no NaN; it is kept, not copied.
+        k: number of smallest cells that will be looked for, 1 <= k <= G.
     """
 
     def __init__(self, block: torch.Tensor, k: int) -> None:
-        """Find each group's smallest cell.
-
-        Args:
-            block: (B, G) values on any device, no NaN; it is kept, not copied.
-            k: number of smallest cells that will be looked for, 1 <= k <= G.
-        """
         num_columns = block.shape[1]
         # As many cells in the groups that are looked into as there are groups.
         num_groups = math.ceil(math.sqrt(num_columns * k))

@@ -61,14 +61,15 @@ def row_blocks(source: DistanceSource, block_rows: int | None) -> Iterator[tuple
 
 
 class MatrixDistances:
-    """Distances that are already there, as a (Q, G) matrix; it is read, never changed."""
+    """Distances that are already there, as a (Q, G) matrix; it is read, never changed.
+
+    Take ``distances``, (Q, G) floating point or integers, Q, G >= 1, finite.
+
+    Raises:
+        ValueError: another shape, an empty matrix, or values that are not finite.
+    """
 
     def __init__(self, distances: NDArray[np.floating]) -> None:
-        """Take ``distances``, (Q, G) floating point or integers, Q, G >= 1, finite.
-
-        Raises:
-            ValueError: another shape, an empty matrix, or values that are not finite.
-        """
         if distances.ndim != 2 or distances.size == 0:
             raise ValueError(
                 "distances: a matrix of shape (num_query, num_gallery), neither of them 0, "

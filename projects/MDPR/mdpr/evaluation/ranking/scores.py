@@ -74,10 +74,12 @@ class RankingResult:
 
 
 class Scores:
-    """Scores of the queries seen so far."""
+    """Scores of the queries seen so far.
+
+    Start with no query seen; the curve and the lists of the ``top_k`` nearest end with the gallery.
+    """
 
     def __init__(self, num_query: int, num_gallery: int, *, max_rank: int, top_k: int) -> None:
-        """Start with no query seen; the curve and the lists of the ``top_k`` nearest end with the gallery."""
         top_k = min(top_k, num_gallery)
         self._result = RankingResult(
             cmc=np.zeros(min(max_rank, num_gallery)),

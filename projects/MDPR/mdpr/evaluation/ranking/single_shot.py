@@ -12,16 +12,17 @@ from mdpr.evaluation.ranking.labels import RetrievalLabels, SameIdentityPairs
 
 
 class SingleShotDraws:
-    """Random galleries with one image per person."""
+    """Random galleries with one image per person.
+
+    Group the gallery by person.
+
+    Args:
+        labels: of the images.
+        seed: >= 0; the same seed draws the same galleries.
+        repeats: galleries drawn for each query.
+    """
 
     def __init__(self, labels: RetrievalLabels, *, seed: int, repeats: int) -> None:
-        """Group the gallery by person.
-
-        Args:
-            labels: of the images.
-            seed: >= 0; the same seed draws the same galleries.
-            repeats: galleries drawn for each query.
-        """
         self._seed = seed
         self._repeats = repeats
         self._query_person = labels.query_person

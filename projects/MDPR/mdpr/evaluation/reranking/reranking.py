@@ -50,16 +50,17 @@ class RerankOptions:
 
 
 class KReciprocalDistances:
-    """Re-ranked distances from queries to the gallery (a `DistanceSource`), made on demand."""
+    """Re-ranked distances from queries to the gallery (a `DistanceSource`), made on demand.
+
+    Encode all images.
+
+    Args:
+        features: of the images.
+        options: k1, k2 and lambda.
+        device: where neighbours are searched and the original distances are computed.
+    """
 
     def __init__(self, features: RetrievalFeatures, options: RerankOptions, *, device: str) -> None:
-        """Encode all images.
-
-        Args:
-            features: of the images.
-            options: k1, k2 and lambda.
-            device: where neighbours are searched and the original distances are computed.
-        """
         images, num_query = features.images, features.num_query
         neighbours, distances = neighbours_and_distances(images, options.k1, device=device)
         encoding = encode(images, neighbours, distances, k1=options.k1, k2=options.k2)
@@ -107,7 +108,13 @@ class KReciprocalDistances:
 
 
 class RerankedDistances(KReciprocalDistances):
-    """The same, for features that are not on the grid yet."""
+    """The same, for features that are not on the grid yet.
+
+    Check features (Q, D) and (G, D) and encode all images.
+
+    Raises:
+        TypeError, ValueError: as `RetrievalFeatures.from_features`.
+    """
 
     def __init__(
         self,
@@ -118,11 +125,6 @@ class RerankedDistances(KReciprocalDistances):
         options: RerankOptions | None = None,
         device: str = "cpu",
     ) -> None:
-        """Check features (Q, D) and (G, D) and encode all images.
-
-        Raises:
-            TypeError, ValueError: as `RetrievalFeatures.from_features`.
-        """
         features = RetrievalFeatures.from_features(query_features, gallery_features, metric)
         super().__init__(features, options or RerankOptions(), device=device)
 

@@ -7,7 +7,16 @@ from mdpr.modeling.structures import HardFeatures
 
 
 class HardContentBranch(nn.Module):
-    """One global embedding map, and one per horizontal stripe, cut before it is embedded."""
+    """One global embedding map, and one per horizontal stripe, cut before it is embedded.
+
+    Args:
+        layer3: this branch's own stage 3.
+        layer4: this branch's own stage 4.
+        channels4: C4, channels of stage 4.
+        embedding_dim: E.
+        num_parts: P; the feature map needs enough rows to be cut into P stripes.
+        norm: a norm of fast-reid's ``get_norm``.
+    """
 
     def __init__(
         self,
@@ -19,15 +28,6 @@ class HardContentBranch(nn.Module):
         num_parts: int,
         norm: str,
     ) -> None:
-        """
-        Args:
-            layer3: this branch's own stage 3.
-            layer4: this branch's own stage 4.
-            channels4: C4, channels of stage 4.
-            embedding_dim: E.
-            num_parts: P; the feature map needs enough rows to be cut into P stripes.
-            norm: a norm of fast-reid's ``get_norm``.
-        """
         super().__init__()
         self.layer3 = layer3
         self.layer4 = layer4

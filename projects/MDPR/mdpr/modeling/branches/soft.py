@@ -8,7 +8,17 @@ from mdpr.modeling.structures import Attention, SoftFeatures
 
 
 class SoftContentBranch(nn.Module):
-    """Embedding maps of stages 4 and 3; in training also attention over both, and what it pools."""
+    """Embedding maps of stages 4 and 3; in training also attention over both, and what it pools.
+
+    Args:
+        layer3: this branch's own stage 3.
+        layer4: this branch's own stage 4.
+        channels4: C4, channels of stage 4; stage 3 has half as many.
+        embedding_dim: E.
+        num_attentions: M.
+        guided: whether attention at stage 4 guides attention at stage 3.
+        norm: a norm of fast-reid's ``get_norm``.
+    """
 
     def __init__(
         self,
@@ -21,16 +31,6 @@ class SoftContentBranch(nn.Module):
         guided: bool,
         norm: str,
     ) -> None:
-        """
-        Args:
-            layer3: this branch's own stage 3.
-            layer4: this branch's own stage 4.
-            channels4: C4, channels of stage 4; stage 3 has half as many.
-            embedding_dim: E.
-            num_attentions: M.
-            guided: whether attention at stage 4 guides attention at stage 3.
-            norm: a norm of fast-reid's ``get_norm``.
-        """
         super().__init__()
         channels3 = channels4 // 2
         self.layer3 = layer3

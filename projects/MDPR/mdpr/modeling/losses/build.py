@@ -24,15 +24,15 @@ the end of the loss's name in the logs, and a function of the head's output (``c
 
 
 class EmbeddingLosses:
-    """The losses that every embedding of the method has, as the config chooses and weights them."""
+    """The losses that every embedding of the method has, as the config chooses and weights them.
+
+    Args:
+        cfg: ``MODEL.LOSSES`` is read.
+    """
 
     CLASSIFICATION = "cls"
 
     def __init__(self, cfg: CfgNode) -> None:
-        """
-        Args:
-            cfg: ``MODEL.LOSSES`` is read.
-        """
         built = [EMBEDDING_LOSS_REGISTRY.get(name)(cfg) for name in cfg.MODEL.LOSSES.NAME]
         self._functions: dict[str, LossFunction] = dict(built)
 
