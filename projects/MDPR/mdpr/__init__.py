@@ -11,6 +11,11 @@ _ask_for_huge_pages()
 _mend_fastreid()
 
 # fast-reid can be imported only from here on.
+from mdpr.plugs import install as _install_plugs  # noqa: E402
+
+# Before the modules that take fast-reid's losses by name.
+_install_plugs()
+
 from mdpr.config import add_mdpr_config  # noqa: E402
 from mdpr.data.datasets import SynthPersons  # noqa: E402 - registers them all
 from mdpr.modeling.distillation import DISTILLATION_REGISTRY  # noqa: E402
@@ -20,9 +25,6 @@ from mdpr.modeling.losses import (  # noqa: E402
     EMBEDDING_LOSS_REGISTRY,
 )
 from mdpr.modeling.meta_arch import MDPR  # noqa: E402
-from mdpr.plugs import install as _install_plugs  # noqa: E402
-
-_install_plugs()
 
 __all__ = [
     "AUXILIARY_LOSS_REGISTRY",
