@@ -92,21 +92,17 @@ def _triplet(cfg: CfgNode) -> tuple[str, LossFunction]:
 
 @_register("CircleLoss")
 def _circle(cfg: CfgNode) -> tuple[str, LossFunction]:
-    node = cfg.MODEL.LOSSES.CIRCLE
-
-    def loss(output: HeadOutput, targets: Tensor) -> Tensor:
-        features = at_least_float32(output["features"])
-        return node.SCALE * pairwise_circleloss(features, targets, node.MARGIN, node.GAMMA)
-
-    return "circle", loss
+    return "circle", _pairwise(pairwise_circleloss, cfg.MODEL.LOSSES.CIRCLE)
 
 
 @_register("Cosface")
 def _cosface(cfg: CfgNode) -> tuple[str, LossFunction]:
-    node = cfg.MODEL.LOSSES.COSFACE
+    return "cosface", _pairwise(pairwise_cosface, cfg.MODEL.LOSSES.COSFACE)
 
+
+def _pairwise(function: Callable[..., Tensor], node: CfgNode) -> LossFunction:
     def loss(output: HeadOutput, targets: Tensor) -> Tensor:
         features = at_least_float32(output["features"])
-        return node.SCALE * pairwise_cosface(features, targets, node.MARGIN, node.GAMMA)
+        return node.SCALE * function(features, targets, node.MARGIN, node.GAMMA)
 
-    return "cosface", loss
+    return loss
