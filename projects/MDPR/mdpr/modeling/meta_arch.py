@@ -140,7 +140,7 @@ class MDPR(nn.Module):
             KeyError: the batch has no images, or no targets in training.
             ValueError: a training batch of a single image, of which batch norm has no statistics.
         """
-        images = self._normalized(images_of(batched_inputs))
+        images = normalize_pixels(images_of(batched_inputs), self.pixel_mean, self.pixel_std)
         if not self.training:
             return self.embed(images)
         return self._losses(images, self._targets_of(batched_inputs, images.shape[0]))
@@ -156,9 +156,6 @@ class MDPR(nn.Module):
         """
         maps, _ = self._feature_maps(images)
         return torch.cat([self.heads[name](x) for name, x in maps.items()], dim=1)
-
-    def _normalized(self, images: Tensor) -> Tensor:
-        return normalize_pixels(images, self.pixel_mean, self.pixel_std)
 
     def _targets_of(self, batched_inputs: dict[str, Any] | Tensor, batch_size: int) -> Tensor:
         if isinstance(batched_inputs, Tensor) or "targets" not in batched_inputs:
