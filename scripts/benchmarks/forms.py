@@ -9,12 +9,13 @@ import torch
 from fastreid.config import CfgNode
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils.events import EventStorage
-from kernels import KERNELS, accelerate
 from mdpr.compat.optimizer import build_optimizer
 from mdpr.engine.setup import make_config
 from mdpr.host import keep_freed_memory
 from mdpr.inference import deploy
 from torch import Tensor
+
+from benchmarks.kernels import KERNELS, accelerate
 
 PLAIN, ACCELERATED, ONLY = "plain", "accelerated", "only "
 ONE_KERNEL = tuple(f"{ONLY}{name}" for name in KERNELS)

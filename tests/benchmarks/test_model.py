@@ -3,17 +3,17 @@
 import copy
 import json
 
-import model
 import pytest
 import torch
+from benchmarks import model
+from benchmarks.forms import EVAL_FORMS, ONE_KERNEL, TRAIN_FORMS, Network
+from benchmarks.kernels import KERNELS, accelerate
+from benchmarks.measuring import Case, gigaflops, measure_all
+from benchmarks.model_tables import PAGE
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils.events import EventStorage
-from forms import EVAL_FORMS, ONE_KERNEL, TRAIN_FORMS, Network
-from kernels import KERNELS, accelerate
 from mdpr.host import cpu_computes_in_bfloat16
 from mdpr.modeling.convolution import Convolution
-from measuring import Case, gigaflops, measure_all
-from model_tables import PAGE
 from support.configs import tiny_config
 
 

@@ -8,18 +8,18 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from endurance.miniature_run import (
+    STEPS_PER_EPOCH,
+    draw_miniature,
+    miniature_options,
+)
+from endurance.run_comparison import compare_runs
 from fastreid.engine import default_argument_parser
 from fastreid.utils.events import EventStorage
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
 from mdpr.checkpoint.reading import read_checkpoint
 from mdpr.engine.checkpointing import CheckpointHook
 from mdpr.engine.trainer import Trainer
-from miniature_run import (
-    STEPS_PER_EPOCH,
-    draw_miniature,
-    miniature_options,
-)
-from run_comparison import compare_runs
 from support.configs import CONFIGS, ONE_BRANCH
 from support.processes import start_train_net
 from train_net import main

@@ -5,13 +5,13 @@ import signal
 import time
 
 import pytest
-from mdpr.checkpoint.reading import read_checkpoint
-from miniature_run import (
+from endurance.miniature_run import (
     STEPS_PER_EPOCH,
     draw_miniature,
     miniature_options,
 )
-from run_comparison import compare_runs
+from endurance.run_comparison import compare_runs
+from mdpr.checkpoint.reading import read_checkpoint
 from support.processes import start_train_net, train_net
 
 EPOCHS = 2
