@@ -1,9 +1,8 @@
 """The comparison of number formats under its old name: see benchmarks/precision.py."""
 
-import os
 import sys
-from pathlib import Path
+
+from benchmarks.precision import main
 
 if __name__ == "__main__":
-    script = Path(__file__).resolve().parent / "benchmarks/precision.py"
-    os.execv(sys.executable, [sys.executable, str(script), *sys.argv[1:]])
+    sys.exit(main())

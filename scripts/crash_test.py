@@ -1,9 +1,8 @@
 """The crash test under its old name: see endurance/crash.py."""
 
-import os
 import sys
-from pathlib import Path
+
+from endurance.crash import main
 
 if __name__ == "__main__":
-    script = Path(__file__).resolve().parent / "endurance/crash.py"
-    os.execv(sys.executable, [sys.executable, str(script), *sys.argv[1:]])
+    sys.exit(main())

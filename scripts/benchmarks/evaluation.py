@@ -13,22 +13,27 @@ import contextlib
 import io
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import mdpr  # noqa: F401 -- before fastreid, which it mends
+
+if __name__ == "__main__":  # run as a file, which puts its own folder on the path
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 # isort: split
 import numpy as np
 import torch
-from evaluation_tables import PAGE
 from fastreid.evaluation.rank import eval_market1501
 from fastreid.utils.compute_dist import compute_cosine_distance, compute_jaccard_distance
 from mdpr.evaluation import RankingResult, RerankedDistances, RerankOptions, rank, rank_features
 from mdpr.evaluation.distances.feature_distances import RetrievalFeatures
 from mdpr.evaluation.reranking.neighbours import nearest_neighbours
-from measuring import Case, Row, Stages, describe_machine, measure_all
 from numpy.typing import NDArray
-from pages import Results, argument_parser, run
-from retrieval import DATASETS, GROWTH, QUICK, QUICK_GROWTH, Size, synthetic_features
+
+from benchmarks.evaluation_tables import PAGE
+from benchmarks.measuring import Case, Row, Stages, describe_machine, measure_all
+from benchmarks.pages import Results, argument_parser, run
+from benchmarks.retrieval import DATASETS, GROWTH, QUICK, QUICK_GROWTH, Size, synthetic_features
 
 
 def measure_ours(size: Size, dimension: int) -> list[Row]:

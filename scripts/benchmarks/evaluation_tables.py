@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from growth_plot import Panel
-from measuring import Row
-from pages import Page, Results, table
-from retrieval import DATASETS, GROWTH, QUICK, QUICK_GROWTH
+from benchmarks.growth_plot import Panel
+from benchmarks.measuring import Row
+from benchmarks.pages import Page, Results, table
+from benchmarks.retrieval import DATASETS, GROWTH, QUICK, QUICK_GROWTH
 
 # Of each task our stages, and those of fast-reid's that do the same.
 COMPARED = {

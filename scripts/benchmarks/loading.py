@@ -5,12 +5,13 @@ import time
 from pathlib import Path
 
 import torch
-from forms import Network
 from mdpr.data.sampling import Draw
 from mdpr.data.sampling.identities import TrainItem
 from mdpr.data.training_set import TrainingSet
 from synth_persons.generate import write_set
 from synth_persons.spec import SynthPersonsSpec
+
+from benchmarks.forms import Network
 
 LOADER_FORMS = ("files", "image cache")
 SPEC = SynthPersonsSpec(train_identities=8, test_identities=1, distractors=0, junk=0)

@@ -18,10 +18,15 @@ from typing import Any
 
 import mdpr  # noqa: F401 -- before fastreid, which it mends
 
+if __name__ == "__main__":  # run as a file, which puts its own folder on the path
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 # isort: split
-import measuring
 import torch
-from forms import (
+from mdpr.host import cpu_computes_in_bfloat16
+
+from benchmarks import measuring
+from benchmarks.forms import (
     ACCELERATED,
     EVAL_FORMS,
     ONE_KERNEL,
@@ -32,11 +37,10 @@ from forms import (
     runs_plainly,
     train_form,
 )
-from loading import LOADER_FORMS, images_per_second
-from mdpr.host import cpu_computes_in_bfloat16
-from measuring import Case, Row
-from model_tables import PAGE
-from pages import Results, argument_parser, run
+from benchmarks.loading import LOADER_FORMS, images_per_second
+from benchmarks.measuring import Case, Row
+from benchmarks.model_tables import PAGE
+from benchmarks.pages import Results, argument_parser, run
 
 BASE = str(Path(__file__).resolve().parents[2] / "configs/Base-MDPR.yml")
 MAKE = {"eval": eval_form, "train": train_form}

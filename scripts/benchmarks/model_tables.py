@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from forms import PLAIN
-from growth_plot import Panel
-from measuring import Row
-from pages import Page, Results, table
+from benchmarks.forms import PLAIN
+from benchmarks.growth_plot import Panel
+from benchmarks.measuring import Row
+from benchmarks.pages import Page, Results, table
 
 GROWTH: Final = "growth: "
 COST_HEADERS: Final = [

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from growth_plot import Panel, plot_growth
 from mdpr.errors import MDPRError
 from mdpr.files import write_atomically
 from tabulate import tabulate
+
+from benchmarks.growth_plot import Panel, plot_growth
 
 BEGIN: Final = "<!-- benchmark: begin -->"
 END: Final = "<!-- benchmark: end -->"

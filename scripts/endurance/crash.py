@@ -17,6 +17,8 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[2]
+if __name__ == "__main__":  # run as a file, which puts its own folder on the path
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 
 def main() -> int:
@@ -43,9 +45,10 @@ def crash_test(arguments: argparse.Namespace, folder: Path) -> int:
     # isort: split
     import mdpr.engine.setup  # noqa: PLC0415
     import mdpr.engine.trainer  # noqa: F401, PLC0415
-    from kill_and_resume import CrashTest  # noqa: PLC0415
     from mdpr.errors import MDPRError  # noqa: PLC0415
     from tabulate import tabulate  # noqa: PLC0415
+
+    from endurance.kill_and_resume import CrashTest  # noqa: PLC0415
 
     test = CrashTest(
         ROOT / "projects/MDPR/train_net.py",

@@ -10,9 +10,10 @@ from pathlib import Path
 from mdpr.checkpoint.checkpointer import LAST
 from mdpr.checkpoint.reading import read_checkpoint
 from mdpr.errors import MDPRError
-from miniature_run import draw_miniature, miniature_options
-from run_comparison import compare_runs
-from training_process import TrainingProcess
+
+from endurance.miniature_run import draw_miniature, miniature_options
+from endurance.run_comparison import compare_runs
+from endurance.training_process import TrainingProcess
 
 __all__ = ["CrashTest", "Kill", "Outcome"]
 

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import mdpr  # noqa: F401 -- before fastreid, which it mends
 
+if __name__ == "__main__":  # run as a file, which puts its own folder on the path
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 # isort: split
 from fastreid.config import CfgNode
 from fastreid.engine.hooks import HookBase
@@ -23,9 +26,10 @@ from mdpr.engine.setup import make_config, start_run
 from mdpr.engine.trainer import Trainer
 from mdpr.errors import MDPRError, ProcessFailedError
 from mdpr.launch import argument_parser, launch
-from memory_growth import MemoryRecorder, StallWatch, growth, read_memory
 from synth_persons.spec import SynthPersonsSpec
 from tabulate import tabulate
+
+from endurance.memory_growth import MemoryRecorder, StallWatch, growth, read_memory
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs/Synthetic/mdpr_R18.yml"
 DATASET = "('SynthPersonsMiniature',)"

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from evaluation import main
-from evaluation_tables import PAGE, stages
+from benchmarks.evaluation import main
+from benchmarks.evaluation_tables import PAGE, stages
 
 
 def rows_of(text):

@@ -2,14 +2,14 @@
 
 import json
 
-import model
 import pytest
 import torch
-from forms import EVAL_FORMS, ONE_KERNEL, TRAIN_FORMS, Network
+from benchmarks import model
+from benchmarks.forms import EVAL_FORMS, ONE_KERNEL, TRAIN_FORMS, Network
+from benchmarks.measuring import Case, gigaflops, measure_all
+from benchmarks.model_tables import PAGE
 from mdpr.host import cpu_computes_in_bfloat16
 from mdpr.kernels.convolution import Convolution
-from measuring import Case, gigaflops, measure_all
-from model_tables import PAGE
 
 
 def test_operations_are_counted_as_twice_multiply_add():

@@ -1,7 +1,7 @@
 import json
 
-import precision
 import pytest
+from benchmarks import precision
 
 
 @pytest.mark.parametrize(("bfloat16", "code"), [((80.0, 82.5), 0), ((80.0, 78.9), 1)])

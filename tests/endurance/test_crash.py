@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
-from kill_and_resume import _problems
-from run_comparison import compare_runs, differences
+from endurance.kill_and_resume import _problems
+from endurance.run_comparison import compare_runs, differences
 from support.configs import ONE_BRANCH
 from support.processes import python
 

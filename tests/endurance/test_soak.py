@@ -5,7 +5,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from memory_growth import MemoryRecorder, StallWatch, growth, read_memory
+from endurance.memory_growth import MemoryRecorder, StallWatch, growth, read_memory
 
 
 def test_growth_is_of_the_highest_epoch_behind_the_settled_one():

@@ -6,13 +6,13 @@ import time
 from pathlib import Path
 
 import pytest
-from mdpr.checkpoint.reading import read_checkpoint
-from miniature_run import (
+from endurance.miniature_run import (
     STEPS_PER_EPOCH,
     draw_miniature,
     miniature_options,
 )
-from run_comparison import compare_runs
+from endurance.run_comparison import compare_runs
+from mdpr.checkpoint.reading import read_checkpoint
 from support.processes import start_train_net, train_net
 
 EPOCHS = 2

@@ -1,0 +1,1 @@
+"""What evaluation and the network cost, each measured in a process of its own. Not installed with mdpr."""

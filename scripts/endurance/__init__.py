@@ -1,0 +1,1 @@
+"""Trainings that are killed, or watched for long. Not installed with mdpr."""
