@@ -15,6 +15,7 @@ from mdpr.engine.setup import make_config
 from mdpr.host import keep_freed_memory
 from mdpr.inference import deploy
 from mdpr.kernels import KERNELS, accelerate
+from torch import Tensor
 
 PLAIN, ACCELERATED, ONLY = "plain", "accelerated", "only "
 ONE_KERNEL = tuple(f"{ONLY}{name}" for name in KERNELS)

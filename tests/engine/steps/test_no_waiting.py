@@ -3,9 +3,9 @@
 import pytest
 import torch
 from fastreid.engine.train_loop import SimpleTrainer
-from fastreid.modeling.meta_arch import build_model
 from fastreid.solver import build_optimizer
 from fastreid.utils.events import EventStorage
+from mdpr.engine.network import build_network
 from mdpr.engine.steps import training_step
 from mdpr.engine.steps.nonfinite import Finiteness, NonFiniteGuard
 from support.configs import tiny_config
@@ -46,14 +46,14 @@ def readings_of(trainer):
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_one_verdict_is_all_that_is_read(accumulate):
     """On the CPU, which runs the same operations: two flags in one transfer, and not one loss."""
-    step = step_of(build_model(tiny_config()), batches(), accumulate=accumulate)
+    step = step_of(build_network(tiny_config()), batches(), accumulate=accumulate)
     assert readings_of(step) <= 2
 
 
 def test_fastreid_reads_every_loss():
     """If this fails, what is counted above is nothing."""
     cfg = tiny_config()
-    model = build_model(cfg)
+    model = build_network(cfg)
     trainer = SimpleTrainer(model, batches(), *build_optimizer(cfg, model))
     trainer.iter = 0
     assert readings_of(trainer) >= 15
@@ -81,7 +81,7 @@ def on_fake_gpu(model):
 
 
 def test_nothing_is_read_and_nothing_mixes_devices_on_a_gpu(monkeypatch):
-    model = build_model(tiny_config())
+    model = build_network(tiny_config())
     mode = on_fake_gpu(model)
 
     def backward(loss):  # autograd itself wants a real GPU

@@ -5,10 +5,10 @@ import runpy
 
 import pytest
 import torch
-from fastreid.modeling.meta_arch import build_model
 from fastreid.solver import build_optimizer
 from fastreid.utils.events import EventStorage
 from mdpr.checkpoint.reading import read_checkpoint
+from mdpr.engine.network import build_network
 from mdpr.engine.steps import NonFiniteGuard
 from mdpr.engine.steps.mixed_precision import Precision
 from mdpr.engine.steps.replay import SavedStep
@@ -117,7 +117,7 @@ def mdpr_batch():
 def break_step(tmp_path, spoil, data):
     """A step of MDPR in bfloat16 that stops, and what the run knew of it."""
     cfg = tiny_config("SOLVER.AMP.DTYPE", "bf16")
-    model = build_model(cfg)
+    model = build_network(cfg)
     spoil(model)
     optimizer, _ = build_optimizer(cfg, model)
     guard, precision = NonFiniteGuard(tmp_path, cfg.dump()), Precision.from_config(cfg)
