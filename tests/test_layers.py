@@ -16,7 +16,7 @@ def lint(folder: Path) -> subprocess.CompletedProcess:
     """Hold the packages in a folder against the contracts of this project."""
     lint_imports = Path(sys.executable).with_name("lint-imports")
     return subprocess.run(
-        [lint_imports, "--config", str(ROOT / "pyproject.toml"), "--no-cache"],
+        [lint_imports, "--no-cache"],
         cwd=folder,
         env={"PYTHONPATH": str(folder)},
         capture_output=True,
@@ -29,6 +29,7 @@ def lint(folder: Path) -> subprocess.CompletedProcess:
 def copied(tmp_path):
     for package in ("mdpr", "synth_persons"):
         shutil.copytree(PACKAGES / package, tmp_path / package)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
 
