@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from fastreid.config import get_cfg
 from mdpr.engine.setup import make_config
 from mdpr.errors import ConfigError, MDPRError, ProcessFailedError
 from mdpr.launch import argument_parser, command, launch
@@ -89,6 +90,45 @@ class TestFailure:
 
 def raise_user_error():
     raise ConfigError("no such thing")
+
+
+class TestRestart:
+    """``--max-restarts``; a whole run restarted: tests/engine/test_resume_two_processes.py."""
+
+    THREE = ParentWorld("cpu", 2, max_restarts=3)
+
+    def starts(self, folder):
+        return sorted(int(file.name.rpartition("_")[2]) for file in folder.iterdir())
+
+    def test_goes_on_once_nothing_fails(self, tmp_path):
+        run(ranks.count_starts, tmp_path, ranks.fail_until, 2, world=self.THREE)
+        assert self.starts(tmp_path) == [0, 0, 1, 1, 2, 2]
+
+    def test_fails_when_the_last_one_fails(self, tmp_path):
+        with pytest.raises(ProcessFailedError, match="failed at start 3"):
+            run(ranks.count_starts, tmp_path, ranks.fail_until, 9, world=self.THREE)
+        assert self.starts(tmp_path) == [0, 0, 1, 1, 2, 2, 3, 3]
+
+    def test_no_restart_mends_what_the_user_can(self, tmp_path):
+        with pytest.raises(MDPRError, match=r"^no such thing$"):
+            run(ranks.count_starts, tmp_path, raise_user_error, world=self.THREE)
+        assert self.starts(tmp_path) == [0, 0]
+
+    def test_nor_after_a_signal(self, tmp_path):
+        with pytest.raises(SystemExit) as ended:
+            run(ranks.count_starts, tmp_path, ranks.signal_parent, 15, world=self.THREE)
+        assert ended.value.code == 143
+        assert self.starts(tmp_path) == [0, 0]
+
+    @pytest.mark.parametrize("restarts", [0, 1])
+    def test_a_restarted_run_resumes(self, restarts, tmp_path, monkeypatch):
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", str(restarts))
+        monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(tmp_path / "attempt_1/0/error.json"))
+        arguments = argument_parser().parse_args(["--eval-only"])
+        reached = []
+        launch(lambda *given: reached.extend(given), arguments, get_cfg(), [])
+        assert reached[0].resume == bool(restarts)
+        assert reached[2] == ["Restart 1 of the processes: one was ended from outside"] * restarts
 
 
 @pytest.fixture

@@ -42,7 +42,9 @@ class TestCommandLine:
         assert found == ParentWorld("cpu", 4, 3, 2, URL)
         assert found.size == 12
 
-    @pytest.mark.parametrize("url", ["auto", default_argument_parser().get_default("dist_url")])
+    @pytest.mark.parametrize(
+        "url", ["auto", "file:///x", default_argument_parser().get_default("dist_url")]
+    )
     def test_on_one_machine_the_port_is_ours_to_choose(self, url):
         assert world("--num-gpus", "2", "--dist-url", url).url is None
 
@@ -56,8 +58,10 @@ class TestCommandLine:
             (("--num-gpus", "-1"), "--num-gpus is -1: expected 1 or more"),
             (("--num-machines", "0"), "--num-machines is 0: expected 1 or more"),
             (("--num-machines", "2", "--machine-rank", "2"), "is 2: expected 0 to 1"),
+            (("--max-restarts", "-1"), "--max-restarts is -1: expected 0 or more"),
             (("--machine-rank", "-1"), "--machine-rank is -1: expected 0 to 0"),
             (("--num-machines", "2", "--dist-url", "auto"), "the same on every machine"),
+            (("--num-machines", "2", "--dist-url", "file:///x"), "expected tcp://ADDRESS:PORT"),
             (("--dist-url", "10.0.0.1:29500"), "expected tcp://ADDRESS:PORT"),
             (("--dist-url", "tcp://10.0.0.1"), "expected tcp://ADDRESS:PORT"),
             (("--dist-url", "tcp://10.0.0.1:99999"), "expected tcp://ADDRESS:PORT"),
@@ -83,6 +87,7 @@ class TestTorchrun:
             (("--num-gpus", "4"), "--num-gpus is 4, but torchrun started this run with 2"),
             (("--num-machines", "1"), "--num-machines is 1, but torchrun started this run with 2"),
             (("--machine-rank", "0"), "--machine-rank is 0, but torchrun started this run with 1"),
+            (("--max-restarts", "1"), "--max-restarts is 1, but torchrun started this run with 0"),
             (("--dist-url", "tcp://a:1"), f"but torchrun started this run with {URL}"),
         ],
     )
@@ -110,6 +115,13 @@ class TestGPUs:
     def test_more_processes_than_gpus(self, two_gpus):
         with pytest.raises(ConfigError, match=r"3 processes on this machine .* has 2 GPUs"):
             world("--num-gpus", "3", device="cuda")
+
+    def test_each_process_may_be_shown_its_own_alone(self, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+        with pytest.raises(ConfigError, match=r"2 processes on this machine .* has 1 GPUs"):
+            world(device="cuda", environment=TORCHRUN)
+        environment = TORCHRUN | {"CUDA_VISIBLE_DEVICES": "5"}
+        assert world(device="cuda", environment=environment) == RankWorld("cuda", 3, 1, 4)
 
     def test_all_on_one_gpu(self, two_gpus):
         with pytest.raises(ConfigError, match=r"MODEL.DEVICE is 'cuda:1': expected 'cuda'"):

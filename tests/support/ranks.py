@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -45,6 +46,21 @@ def fail(rank: int, at: float) -> None:
     if comm.get_rank() == rank:
         time.sleep(at)
         raise ValueError(f"the error of rank {rank}")
+    comm.synchronize()
+
+
+def count_starts(folder: Path, function: Callable[..., None], *args: object) -> None:
+    """Leave a file that says which start of the processes this is, then call ``function(*args)``."""
+    (folder / f"{comm.get_rank()}_{os.environ['TORCHELASTIC_RESTART_COUNT']}").touch()
+    comm.synchronize()
+    function(*args)
+
+
+def fail_until(start: int) -> None:
+    """One process raises, until the processes were restarted so often; the others wait for it."""
+    now = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+    if now < start and comm.get_rank() == 1:
+        raise ValueError(f"failed at start {now}")
     comm.synchronize()
 
 

@@ -26,7 +26,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from mdpr.errors import MDPRError
-from mdpr.launch.error_files import AttemptFiles, exception_of, has_error_of_its_own
+from mdpr.launch.error_files import AttemptFiles, LostConnectionError, exception_of
 from mdpr.launch.meeting import meet
 from mdpr.launch.process_group import MEETING_TIMEOUT
 from mdpr.launch.rank_process import FORWARDED_SIGNALS, INTERRUPTED, run_as_rank
@@ -76,7 +76,7 @@ def run_processes(
 
 
 class _Processes:
-    """Those that have shown themselves in a folder of `AttemptFiles`.
+    """Those that have shown themselves in a folder of `AttemptFiles`, and have not done all yet.
 
     Attributes:
         signal: the first that is to end the run; 0 before there is one.
@@ -85,48 +85,38 @@ class _Processes:
     def __init__(self, folder: Path) -> None:
         self.signal = 0
         self._folder = folder
-        self._others = multiprocessing.active_children()
         self._told: set[int] = set()
-        self._ended: set[int] = set()
-        self._failed: set[Path] = set()  # attempts
-        self._kill_at: dict[int, float] = {}
+        self._failed_at: dict[Path, float] = {}  # when a process of an attempt did
 
     def look(self) -> None:
         """Forward a signal, and kill those that have not ended some time after another one failed."""
-        for pid in self._alive():
+        for pid, attempt in self._running():
             if self.signal and pid not in self._told:
                 self._told.add(pid)
                 with suppress(ProcessLookupError):
                     os.kill(pid, self.signal)
-            if time.monotonic() > self._kill_at.get(pid, math.inf):
+            if time.monotonic() > self._failed_at.get(attempt, math.inf) + GRACE_SECONDS:
                 _signal_group(pid, signal.SIGKILL)
 
     def kill(self) -> None:
-        """End all at once, also those that have not shown themselves."""
-        for pid in self._alive():
+        """End all at once."""
+        for pid, _ in self._running():
             _signal_group(pid, signal.SIGKILL)
-        for process in multiprocessing.active_children():
-            if process not in self._others:
-                process.kill()
 
-    def _alive(self) -> list[int]:
-        """Ids of those that run; what one that ended has left behind, such as data loaders, is ended."""
-        alive = {}
-        for file in self._folder.glob("*/attempt_*/*/*.pid"):
+    def _running(self) -> list[tuple[int, Path]]:
+        """Ids and attempts. What one that ended has left behind, such as data loaders, is ended."""
+        running = []
+        for file in self._folder.rglob("*.running"):
             pid, attempt = int(file.stem), file.parents[1]
-            if pid in self._ended:
-                continue
-            if _exists(pid):
-                alive[pid] = attempt
-                continue
-            self._ended.add(pid)
-            _signal_group(pid, signal.SIGKILL)
-            if not file.with_name("done").exists():
-                self._failed.add(attempt)
-        for pid, attempt in alive.items():
-            if attempt in self._failed:
-                self._kill_at.setdefault(pid, time.monotonic() + GRACE_SECONDS)
-        return list(alive)
+            try:
+                os.kill(pid, 0)
+                running.append((pid, attempt))
+            except ProcessLookupError:
+                with suppress(FileNotFoundError):  # then it has just done all
+                    file.unlink()
+                    _signal_group(pid, signal.SIGKILL)
+                    self._failed_at.setdefault(attempt, time.monotonic())
+        return running
 
     @contextmanager
     def signals_handled(self) -> Iterator[None]:
@@ -152,11 +142,11 @@ class _Processes:
             self.signal = signum
 
     def _pause(self, signum: int, frame: FrameType | None) -> None:
-        alive = self._alive()
-        for pid in alive:
+        running = self._running()
+        for pid, _ in running:
             _signal_group(pid, signal.SIGSTOP)
         os.kill(os.getpid(), signal.SIGSTOP)  # this returns once the shell continues the run
-        for pid in alive:
+        for pid, _ in running:
             _signal_group(pid, signal.SIGCONT)
 
 
@@ -168,12 +158,13 @@ def _exit_code(run: Future[dict[int, int]], signum: int) -> int:
         raise
     except ChildFailedError as failed:
         rank, failure = failed.get_first_failure()
-        if not has_error_of_its_own(failure):
+        error = exception_of(rank, failure)
+        if isinstance(failure.message, str) or isinstance(error, LostConnectionError):
             if failure.exitcode in INTERRUPTED:
                 return failure.exitcode
             if signum:
                 return 128 + signum
-        raise exception_of(rank, failure) from None
+        raise error from None
     except Exception:
         if signum:
             return 128 + signum
@@ -205,14 +196,6 @@ def _in_thread(function: Callable[..., Any], *args: Any) -> Future[Any]:
     multiprocessing.resource_tracker.ensure_running()  # its start would unblock them
     threading.Thread(target=call, name="torch's agent").start()
     return outcome
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _signal_group(group: int, signum: int) -> None:

@@ -1,33 +1,26 @@
 """What processes leave in files for the one that started them, beside the error files of torch's `record`.
 
-``<folder>/<run>/attempt_<restarts>/<local rank>/`` has ``error.json`` where a process failed, an empty
-``<process id>.pid`` from its start on, and an empty ``done`` once it has done all that it had to do.
+``<folder>/<run>/attempt_<restarts>/<local rank>/`` has ``<process id>.running`` while a process has not
+done all that it had to do, and ``error.json`` where it failed.
 """
 
 import json
 import os
-import re
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, LogsDest
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
-from mdpr import errors
 from mdpr.errors import MDPRError, ProcessFailedError
 
-__all__ = [
-    "AttemptFiles",
-    "cause_of_restart",
-    "exception_of",
-    "has_error_of_its_own",
-    "is_lost_connection",
-    "own_folder",
-]
+__all__ = ["AttemptFiles", "LostConnectionError", "cause_of_restart", "exception_of", "own_folder"]
 
-# gloo's errors and some of NCCL's have no class of their own.
-LOST_CONNECTION = re.compile(r"Dist\w*Error: |RuntimeError: .*(gloo|NCCL)", re.DOTALL)
+
+class LostConnectionError(ProcessFailedError):
+    """A process failed as another one went away."""
 
 
 class AttemptFiles(DefaultLogsSpecs):
@@ -50,9 +43,9 @@ class AttemptFiles(DefaultLogsSpecs):
             MDPRError: a process failed by something that no restart mends.
             InterruptedError: a signal has ended the run.
         """
-        for _, message in _errors_in(self._folder):
-            if error := _user_error(message):
-                raise error
+        for kind, text in _errors_in(self._folder):
+            if kind == MDPRError.__name__:
+                raise MDPRError(text)
         if self._stopped():
             raise InterruptedError
         return super().reify(envs)
@@ -64,25 +57,12 @@ def own_folder() -> Path:
 
 
 def cause_of_restart() -> str:
-    """The first line of the first error of the processes before this one's restart."""
+    """In a line, why the processes before this restart failed."""
     attempt = own_folder().parent
-    if not attempt.name.startswith("attempt_"):
-        return "after a failure"
-    before = attempt.with_name(f"attempt_{int(attempt.name.rpartition('_')[2]) - 1}")
-    messages = [message for _, message in sorted(_errors_in(before))]
-    own = [message for message in messages if not is_lost_connection(message)]
-    return own[0].partition("\n")[0] if own else "one was ended from outside"
-
-
-def is_lost_connection(message: str) -> bool:
-    """Whether ``"ErrorClass: text"`` is what a process says whose peer went away."""
-    return LOST_CONNECTION.match(message) is not None
-
-
-def has_error_of_its_own(failure: ProcessFailure) -> bool:
-    """Whether a process raised something that is not for want of another one."""
-    told: object = failure.message
-    return isinstance(told, dict) and not is_lost_connection(told["message"])
+    name, _, number = attempt.name.rpartition("_")
+    before = attempt.with_name(f"{name}_{int(number or 1) - 1}")
+    errors = [error for error in _errors_in(before) if error[0] != LostConnectionError.__name__]
+    return ": ".join(errors[0]).partition("\n")[0] if errors else "one was ended from outside"
 
 
 def exception_of(rank: int, failure: ProcessFailure) -> MDPRError | ProcessFailedError:
@@ -91,30 +71,28 @@ def exception_of(rank: int, failure: ProcessFailure) -> MDPRError | ProcessFaile
     told: object = failure.message
     if not isinstance(told, dict):
         return ProcessFailedError(f"{name} {_how_it_ended(failure.exitcode)}")
-    if error := _user_error(told["message"]):
-        return error
-    happened = "failed"
-    if is_lost_connection(told["message"]):
-        happened = (
-            "lost its connection to another process, which went away first; it may be on another "
-            "machine"
+    kind, _, text = told["message"].partition(": ")
+    if kind == MDPRError.__name__:
+        return MDPRError(text)
+    traceback = told["extraInfo"]["py_callstack"]
+    if kind == LostConnectionError.__name__:
+        return LostConnectionError(
+            f"{name} lost its connection to another process, which went away first; it may be on "
+            f"another machine:\n\n{traceback}"
         )
-    return ProcessFailedError(f"{name} {happened}:\n\n{told['extraInfo']['py_callstack']}")
+    return ProcessFailedError(f"{name} failed:\n\n{traceback}")
 
 
-def _errors_in(folder: Path) -> list[tuple[float, str]]:
-    """When each error below a folder was written, and ``"ErrorClass: text"``."""
-    return [
-        (file.stat().st_mtime, json.loads(file.read_text())["message"]["message"])
-        for file in folder.rglob("error.json")
-    ]
-
-
-def _user_error(message: str) -> MDPRError | None:
-    """What was raised, where ``"ErrorClass: text"`` is about something that the user can mend."""
-    name, _, text = message.partition(": ")
-    kind = getattr(errors, name, None)
-    return kind(text) if isinstance(kind, type) and issubclass(kind, MDPRError) else None
+def _errors_in(folder: Path) -> list[tuple[str, str]]:
+    """Name of the class, and message, of each error below a folder, the first one first."""
+    found = []
+    for file in sorted(folder.rglob("error.json"), key=lambda file: file.stat().st_mtime):
+        with suppress(
+            ValueError
+        ):  # ended by torch's agent, for an earlier error, while it was written
+            kind, _, text = json.loads(file.read_text())["message"]["message"].partition(": ")
+            found.append((kind, text))
+    return found
 
 
 def _how_it_ended(code: int) -> str:

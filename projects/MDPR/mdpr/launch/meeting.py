@@ -26,58 +26,52 @@ def meet(world: ParentWorld) -> dist.TCPStore:
             disagree on who is who.
     """
     parts = urlsplit(world.url or "tcp://127.0.0.1:0")
-    store = _open(str(parts.hostname), int(parts.port or 0), world)
-    if world.machines == 1:
-        return store
+    port, first = int(parts.port or 0), world.machine_rank == 0
     try:
-        size = store.compare_set("processes", "", str(world.size)).decode()
-        if int(size) != world.size:
-            raise ConfigError(
-                f"this machine was started for a run of {world.size} processes, another one for "
-                f"{size}: give --num-gpus and --num-machines alike on all machines"
-            )
-        if store.add(f"machine {world.machine_rank}", 1) > 1:
-            raise ConfigError(
-                f"two machines have rank {world.machine_rank}: give every machine its own "
-                "--machine-rank"
-            )
-        store.wait([f"machine {rank}" for rank in range(world.machines)], MEETING_TIMEOUT)
-    except (dist.DistNetworkError, dist.DistStoreError) as error:
-        raise _missing(world) from error
-    return store
-
-
-def _open(host: str, port: int, world: ParentWorld) -> dist.TCPStore:
-    first = world.machine_rank == 0
-    timeout = timedelta(seconds=30) if first else MEETING_TIMEOUT
-    try:
-        return dist.TCPStore(
-            host,
+        store = dist.TCPStore(
+            str(parts.hostname),
             port,
             is_master=first,
-            timeout=timeout,
+            timeout=timedelta(seconds=30) if first else MEETING_TIMEOUT,
             wait_for_workers=False,
             multi_tenant=True,
         )
+        if world.machines > 1:
+            _agree(store, world)
     except (dist.DistNetworkError, dist.DistStoreError) as error:
-        reason = str(error).partition("\n")[0]
-        if not first:
-            raise _missing(world) from error
-        if "EADDRINUSE" in reason:
-            raise ConfigError(
-                f"--dist-url is {world.url}: port {port} is in use on this machine, perhaps by "
-                "another run. Choose another port; on a single machine leave --dist-url out, and a "
-                "free one is found"
-            ) from error
+        raise ConfigError(_why_not(error, world, port)) from error
+    return store
+
+
+def _agree(store: dist.TCPStore, world: ParentWorld) -> None:
+    """Wait for all machines, each of which says who it is."""
+    size = store.compare_set("processes", "", str(world.size)).decode()
+    if int(size) != world.size:
         raise ConfigError(
-            f"--dist-url is {world.url}: machine 0 cannot be reached there. Expected the address of "
-            f"the machine with --machine-rank 0 ({reason})"
-        ) from error
+            f"this machine was started for a run of {world.size} processes, another one for {size}: "
+            "give --num-gpus and --num-machines alike on all machines"
+        )
+    if store.add(f"machine {world.machine_rank}", 1) > 1:
+        raise ConfigError(
+            f"two machines have rank {world.machine_rank}: give every machine its own --machine-rank"
+        )
+    store.wait([f"machine {rank}" for rank in range(world.machines)], MEETING_TIMEOUT)
 
 
-def _missing(world: ParentWorld) -> ConfigError:
-    return ConfigError(
-        f"not all {world.machines} machines came to {world.url} within {MEETING_TIMEOUT}: start the run "
-        "on every machine, and check --num-machines, --machine-rank and --dist-url (the address of "
-        "machine 0, open to the others)"
+def _why_not(error: Exception, world: ParentWorld, port: int) -> str:
+    reason = str(error).partition("\n")[0]
+    if "EADDRINUSE" in reason:
+        return (
+            f"--dist-url is {world.url}: port {port} is in use on this machine, perhaps by another run. "
+            "Choose another port; on a single machine leave --dist-url out, and a free one is found"
+        )
+    if world.machine_rank == 0 and isinstance(error, dist.DistNetworkError):
+        return (
+            f"--dist-url is {world.url}: machine 0 cannot be reached there. Expected the address of the "
+            f"machine with --machine-rank 0 ({reason})"
+        )
+    return (
+        f"not all {world.machines} machines came to {world.url} within {MEETING_TIMEOUT}: start the run on "
+        "every machine, and check --num-machines, --machine-rank and --dist-url (the address of machine "
+        "0, open to the others)"
     )

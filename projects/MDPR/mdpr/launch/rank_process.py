@@ -8,20 +8,22 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
+import torch.distributed as dist
 import torch.multiprocessing
 from torch.distributed.elastic.multiprocessing.errors.error_handler import ErrorHandler
 
 from mdpr.errors import MDPRError
-from mdpr.launch.error_files import is_lost_connection, own_folder
+from mdpr.launch.error_files import LostConnectionError, own_folder
 from mdpr.launch.process_group import join, leave
 
 __all__ = ["FORWARDED_SIGNALS", "INTERRUPTED", "run_as_rank"]
 
 FORWARDED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED = frozenset(128 + signum for signum in FORWARDED_SIGNALS)  # exit codes
-CAUSE_FIRST_SECONDS = 2.0  # many times the interval at which torch's agent looks
+# What a process waits that lost a connection, as torch's agent tells of the one that it sees fail first.
+CAUSE_FIRST_SECONDS = 2.0
 HANDLERS: dict[signal.Signals, Any] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGTERM: signal.SIG_DFL,
@@ -45,11 +47,12 @@ def run_as_rank(device: str, function: Callable[..., Any], args: tuple[Any, ...]
         the others at once where one exits with a code, and they may still be saving.
     """
     os.setpgid(0, 0)
-    # By the signal that torch asks for when the parent is gone this process would go on to save.
+    # By a signal torch would tell this process alone that the parent is gone, and so to save.
     torch.multiprocessing._prctl_pr_set_pdeathsig(0)  # type: ignore[attr-defined]
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _forget_parent()
-    (own_folder() / f"{os.getpid()}.pid").touch()
+    running = own_folder() / f"{os.getpid()}.running"
+    running.touch()
     # Blocked by the parent while there was no process group and no one to catch them.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED_SIGNALS)
     code = 0
@@ -60,13 +63,13 @@ def run_as_rank(device: str, function: Callable[..., Any], args: tuple[Any, ...]
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except SystemExit as ended:
-        code = int(ended.code or 0)
-        if code and code not in INTERRUPTED:
+        if ended.code and ended.code not in INTERRUPTED:
             raise
+        code = int(ended.code or 0)
     except Exception as error:
         _fail(error)
-    (own_folder() / "done").touch()
-    return int(code)
+    running.unlink()
+    return code
 
 
 def _forget_parent() -> None:
@@ -77,16 +80,24 @@ def _forget_parent() -> None:
             signal.signal(signum, handler)
 
 
-def _fail(error: Exception) -> None:
-    if isinstance(error, MDPRError):
-        error = MDPRError(str(error))  # by a name that the parent knows
+def _fail(error: Exception) -> NoReturn:
     # Written before any connection is closed, so before others fail for want of this process.
-    ErrorHandler().record_exception(error)
-    if is_lost_connection(f"{type(error).__name__}: {error}"):
-        time.sleep(
-            CAUSE_FIRST_SECONDS
-        )  # torch's agent tells of the process that it sees fail first
+    write = ErrorHandler().record_exception
+    if isinstance(error, MDPRError):
+        write(MDPRError(str(error)))
+    elif _is_lost_connection(error):
+        write(LostConnectionError())
+        time.sleep(CAUSE_FIRST_SECONDS)
+    else:
+        write(error)
     sys.exit(1)
+
+
+def _is_lost_connection(error: Exception) -> bool:
+    if isinstance(error, dist.DistError):
+        return True
+    # What gloo raises has no class of its own.
+    return isinstance(error, RuntimeError) and ("gloo" in str(error) or "NCCL" in str(error))
 
 
 def _end_with_parent() -> None:
