@@ -7,3 +7,12 @@
 - ``reporting/``: what a user sees of a run.
 - `evaluate_sets`: all test sets, scored and written down.
 """
+
+import os
+
+if os.name == "nt":
+    raise ImportError(
+        "mdpr.engine trains and evaluates on Linux and macOS, and this is Windows, which has neither their "
+        "signals nor their process groups: use WSL. Networks, their deployed form, data sets, ranking and "
+        "weight files work here"
+    )
