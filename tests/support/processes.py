@@ -24,10 +24,14 @@ def python(*arguments, timeout=300, **environment) -> subprocess.CompletedProces
     )
 
 
-def start_train_net(*arguments, **environment) -> subprocess.Popen:
-    """Start ``train_net.py ARGUMENTS`` in a session of its own; what it prints is one pipe, ``stdout``."""
+def start_train_net(*arguments, torchrun=(), **environment) -> subprocess.Popen:
+    """Start ``train_net.py ARGUMENTS`` in a session of its own; what it prints is one pipe, ``stdout``.
+
+    With options for torchrun, that starts it.
+    """
+    starter = ("-m", "torch.distributed.run", *map(str, torchrun)) if torchrun else ()
     return subprocess.Popen(
-        [sys.executable, PACKAGE / "train_net.py", *map(str, arguments)],
+        [sys.executable, *starter, PACKAGE / "train_net.py", *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(PACKAGE), **environment},
         stdout=subprocess.PIPE,

@@ -21,14 +21,13 @@ COLLECTIVE_TIMEOUT = timedelta(hours=1)
 MEETING_TIMEOUT = timedelta(minutes=10)
 
 
-def join(device: str, attempt: str = "") -> None:
+def join(device: str) -> None:
     """Make this process part of the run that torch's agent has started; returns once all have come.
 
     A run of one process needs none of it.
 
     Args:
         device: "cpu" (gloo) or "cuda" (NCCL, one GPU per process).
-        attempt: what to tell this start of the processes from others that meet in the same store.
     """
     if os.environ["WORLD_SIZE"] == "1":
         return
@@ -36,10 +35,12 @@ def join(device: str, attempt: str = "") -> None:
     if device == "cuda":
         torch.cuda.set_device(local_rank % torch.cuda.device_count())
     backend = "nccl" if device == "cuda" else "gloo"
+    # Processes that were restarted meet in the same store, where the addresses of those before them are.
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     store, rank, size = next(dist.rendezvous("env://", timeout=MEETING_TIMEOUT))
     dist.init_process_group(
         backend,
-        store=dist.PrefixStore(f"run {attempt}", store),
+        store=dist.PrefixStore(f"attempt {attempt}", store),
         rank=rank,
         world_size=size,
         timeout=COLLECTIVE_TIMEOUT,

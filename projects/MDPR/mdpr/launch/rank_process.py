@@ -57,7 +57,7 @@ def run_as_rank(device: str, function: Callable[..., Any], args: tuple[Any, ...]
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED_SIGNALS)
     code = 0
     try:
-        join(device, f"attempt {os.environ['TORCHELASTIC_RESTART_COUNT']}")
+        join(device)
         function(*args)
         leave()
     except KeyboardInterrupt:
