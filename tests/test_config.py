@@ -72,8 +72,10 @@ def test_every_key_of_the_method_is_read():
     )
     for field in MDPRSettings.__dataclass_fields__:
         uses = re.findall(rf"settings\.{field}\b", sources)
-        # `distillation` is read through `distills`.
-        assert uses or field == "distillation", field
+        # `distillation` is read through `distills`; recomputation is no part of the method's modules.
+        assert uses or field in ("distillation", "recompute_activations"), field
+    network = (ROOT / "projects/MDPR/mdpr/engine/network.py").read_text()
+    assert "cfg.MODEL.MDPR.RECOMPUTE_ACTIVATIONS" in network
 
 
 def test_config_imports_nothing_of_ours():

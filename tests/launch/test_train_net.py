@@ -54,7 +54,7 @@ def test_the_first_process_alone_reports(run):
     folder, (first, second) = run
     assert first.stdout.count("Results, also in") == 2  # it went on after the first evaluation
     assert second.stdout == ""
-    assert "Rank of current process: 1. World size: 2" in (folder / "log.txt.rank1").read_text()
+    assert "Process 1 of 2" in (folder / "log.txt.rank1").read_text()
     for result in (first, second):
         assert "Warning" not in result.stderr
         assert "Traceback" not in result.stderr

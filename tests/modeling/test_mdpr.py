@@ -9,6 +9,7 @@ from fastreid.modeling.heads import REID_HEADS_REGISTRY
 from fastreid.modeling.meta_arch import META_ARCH_REGISTRY, build_model
 from fastreid.utils.events import EventStorage
 from mdpr.modeling.meta_arch import MDPR
+from mdpr.modeling.preprocessing import normalize_pixels
 from support.configs import tiny_config
 
 E = 16
@@ -142,7 +143,9 @@ def test_training_and_testing_compute_the_same_maps():
     model = build_model(tiny_config()).eval()
     data = batch()
     with torch.no_grad():
-        maps, _ = model._feature_maps(model._normalized(data["images"]))
+        maps, _ = model._feature_maps(
+            normalize_pixels(data["images"], model.pixel_mean, model.pixel_std)
+        )
         expected = torch.cat([model.heads[name](x) for name, x in maps.items()], dim=1)
         assert torch.equal(model(data), expected)
     assert list(maps) == [
