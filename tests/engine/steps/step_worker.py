@@ -43,6 +43,7 @@ def work(rank, port, folder):
             "stopped": stopped(rank, folder),
         }
     torch.save(results, folder / f"rank{rank}.pt")
+    dist.barrier()  # neither takes its end of a connection away while the other is still at it
     dist.destroy_process_group()
 
 
