@@ -4,8 +4,6 @@ from typing import Any
 
 from fastreid.config import CfgNode
 
-__all__ = ["add_dataset_config", "add_mdpr_config", "changed"]
-
 
 def add_mdpr_config(cfg: CfgNode) -> None:
     """Add ``MODEL.MDPR``, ``TEST.MDPR``, ``SEED``, and keys of training and data, with defaults.
@@ -135,11 +133,7 @@ def _evaluation_node() -> CfgNode:
 
 
 def add_dataset_config(cfg: CfgNode) -> None:
-    """Add the data sets' keys with their defaults, and those of reading images.
-
-    Args:
-        cfg: what ``fastreid.config.get_cfg()`` returns; changed in place.
-    """
+    """Add the data sets' keys with their defaults, and those of reading images."""
     cfg.DATASETS.MARKET1501 = CfgNode()
     # Add the 500,000 distractors (folder images/) to the gallery.
     cfg.DATASETS.MARKET1501.WITH_500K = False

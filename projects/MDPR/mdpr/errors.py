@@ -7,18 +7,6 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = [
-    "CheckpointError",
-    "ConfigError",
-    "DatasetError",
-    "EvaluationError",
-    "MDPRError",
-    "NonFiniteError",
-    "ProcessFailedError",
-    "did_you_mean",
-    "wrong_value",
-]
-
 
 class MDPRError(Exception):
     """Base of the errors below."""
@@ -52,13 +40,7 @@ class ProcessFailedError(RuntimeError):
 
 
 def wrong_value(key: str, value: Any, allowed: str) -> ConfigError:
-    """The error for a key with a value that cannot be used.
-
-    Args:
-        key: the full key, such as ``SOLVER.BASE_LR``.
-        value: what it is.
-        allowed: what it may be, to follow "expected".
-    """
+    """The error for a key with a value that cannot be used."""
     return ConfigError(f"{key} is {value!r}: expected {allowed}")
 
 

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["remove_leftovers", "write_atomically"]
-
 # What `write_atomically` calls its temporary files: .<name>.<8 random characters>.tmp
 _TEMPORARY = re.compile(r"\..+\.\w{8}\.tmp")
 

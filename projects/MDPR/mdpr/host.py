@@ -7,15 +7,6 @@ from pathlib import Path
 
 import torch
 
-__all__ = [
-    "ask_for_huge_pages",
-    "cpu_computes_in_bfloat16",
-    "has_gpu",
-    "keep_freed_memory",
-    "return_free_memory",
-    "usable_cores",
-]
-
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
 
@@ -24,9 +15,6 @@ def usable_cores(processes: int = 1) -> int:
 
     Where the system tells (Linux), cores that this process is kept from, as in a container or by
     ``taskset``, are not counted.
-
-    Args:
-        processes: that share the cores.
     """
     allowed = getattr(os, "sched_getaffinity", None)
     cores = len(allowed(0)) if allowed else os.cpu_count() or 1

@@ -10,19 +10,6 @@ from fastreid.config import CfgNode
 
 from mdpr.errors import did_you_mean, wrong_value
 
-__all__ = [
-    "Choice",
-    "Rule",
-    "Rules",
-    "check_rules",
-    "each",
-    "number",
-    "pair",
-    "switch",
-    "value_of",
-    "whole",
-]
-
 
 @dataclass(frozen=True)
 class Rule:

@@ -60,7 +60,7 @@ def test_equals_fastreid_with_ties_and_straight_runs(seed, num_levels, block_row
     assert result == pytest.approx(fastreid_values(distances, labels), abs=1e-6)
 
 
-def test_long_straight_runs_reach_further_down_the_curve():
+def test_long_straight_runs():
     # All same-person distances lie above all others, so no inner point of the curve is kept.
     random = np.random.default_rng(0)
     labels = make_labels(np.zeros(30), np.zeros(30), np.repeat([0, 1], 30), np.ones(60))
@@ -68,7 +68,7 @@ def test_long_straight_runs_reach_further_down_the_curve():
     assert values(distances, labels) == pytest.approx(fastreid_values(distances, labels))
 
 
-def test_more_levels_than_are_counted_at_first():
+def test_a_rate_of_zero():
     query, gallery, labels = random_problem(5, num_query=100, num_gallery=300, num_people=4)
     distances = cosine_distances(query, gallery)
     rates = (0.0, 1e-3)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mdpr.evaluation.distances.grid import to_grid
 from mdpr.evaluation.reranking import candidates
@@ -69,6 +69,25 @@ def test_fewer_vectors_than_neighbours():
     assert nearest_neighbours(on_grid([[1.0]]), 20).tolist() == [[0]]
 
 
+def noisy(search):
+    """A search whose distances are as far off as float32 may be."""
+
+    def noisy_search(*arguments, **options):
+        distances, found = search(*arguments, **options)
+        noise = np.random.default_rng(0).uniform(-1e-6, 1e-6, distances.shape)
+        distances = (distances + noise).astype(np.float32)
+        order = distances.argsort(axis=1)
+        return np.take_along_axis(distances, order, 1), np.take_along_axis(found, order, 1)
+
+    return noisy_search
+
+
+@pytest.fixture
+def noisy_cpu(monkeypatch):
+    faiss = candidates.faiss
+    monkeypatch.setattr(faiss, "knn", noisy(faiss.knn))
+
+
 @pytest.fixture
 def gpu(monkeypatch):
     """A faiss that sees GPUs; the numbers of neighbours asked of it, and of which."""
@@ -76,49 +95,12 @@ def gpu(monkeypatch):
 
     def knn_gpu(resources, queries, vectors, k, device):
         asked.append((k, device))
-        distances, found = faiss.knn(queries, vectors, k)
-        # As far off as float32 may be.
-        noise = np.random.default_rng(0).uniform(-1e-6, 1e-6, distances.shape)
-        distances = (distances + noise).astype(np.float32)
-        order = distances.argsort(axis=1)
-        return np.take_along_axis(distances, order, 1), np.take_along_axis(found, order, 1)
+        return noisy(faiss.knn)(queries, vectors, k)
 
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
     monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
     monkeypatch.setattr(faiss, "knn_gpu", knn_gpu, raising=False)
     return asked
-
-
-@pytest.fixture
-def float32_cpu(monkeypatch):
-    monkeypatch.setattr(candidates, "cpu_computes_in_bfloat16", lambda: False)
-
-
-@pytest.fixture
-def bfloat16_cpu(monkeypatch):
-    """A CPU that computes in bfloat16; the dtypes of the matrix products asked of it."""
-    product, asked = torch.mm, []
-
-    def mm(left, right, out):
-        asked.append(left.dtype)
-        return product(left, right, out=out)
-
-    monkeypatch.setattr(candidates, "cpu_computes_in_bfloat16", lambda: True)
-    monkeypatch.setattr(torch, "mm", mm)
-    return asked
-
-
-@pytest.fixture
-def noisy_products(monkeypatch, float32_cpu):
-    """Matrix products that are as far off as float32 may be."""
-    product = torch.addmm
-
-    def addmm(*arguments, out, **options):
-        return product(*arguments, out=out, **options).add_(
-            5e-7 * torch.randn_like(out).clamp(-1, 1)
-        )
-
-    monkeypatch.setattr(torch, "addmm", addmm)
 
 
 def nearly_equal(num):
@@ -128,7 +110,7 @@ def nearly_equal(num):
 
 
 @pytest.mark.parametrize("num", [10, 60, 500])
-def test_noise_on_the_cpu_does_not_show(num, noisy_products):
+def test_noise_on_the_cpu_does_not_show(num, noisy_cpu):
     features = nearly_equal(num)
     expected = neighbours_by_sorting(features.values, 8)
     np.testing.assert_array_equal(nearest_neighbours(features, 8), expected)
@@ -148,46 +130,6 @@ def test_a_gpu_that_was_not_asked_for_is_left_alone(gpu):
     expected = neighbours_by_sorting(features.values, 8)
     np.testing.assert_array_equal(nearest_neighbours(features, 8), expected)
     assert gpu == []
-
-
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(st.integers(0, 10**6), st.integers(30, 400), st.sampled_from([3, 40, 200]), st.booleans())
-def test_bfloat16_does_not_show(bfloat16_cpu, seed, num, dimension, shift):
-    random = np.random.default_rng(seed)
-    features = on_grid(random.standard_normal((num, dimension)) + 2.0 * shift, normalise=True)
-    bfloat16_cpu.clear()
-    found = nearest_neighbours(features, 5)
-    assert bfloat16_cpu[0] == torch.bfloat16
-    np.testing.assert_array_equal(found, neighbours_by_sorting(features.values, 5))
-
-
-def test_float32_takes_over_where_bfloat16_leaves_too_many(bfloat16_cpu, monkeypatch):
-    monkeypatch.setattr(candidates, "_BLOCK_BYTES", 4 * 500 * 100)
-    features = nearly_equal(500)
-    expected = neighbours_by_sorting(features.values, 8)
-    np.testing.assert_array_equal(nearest_neighbours(features, 8), expected)
-    assert bfloat16_cpu.count(torch.bfloat16) == 1  # of five blocks
-
-
-def test_lengths_that_differ_are_for_float32(bfloat16_cpu):
-    features = np.random.default_rng(0).standard_normal((100, 8)).astype(np.float32)
-    found = nearest_neighbours(on_grid(features), 5)
-    np.testing.assert_array_equal(found, neighbours_by_sorting(features, 5))
-    assert torch.bfloat16 not in bfloat16_cpu
-
-
-def test_matrix_products_that_were_allowed_to_be_coarse(float32_cpu):
-    features = on_grid(np.random.default_rng(4).standard_normal((400, 64)), True)
-    expected = nearest_neighbours(features, 10)
-    precision = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    try:
-        np.testing.assert_array_equal(nearest_neighbours(features, 10), expected)
-        assert torch.get_float32_matmul_precision() == "medium"
-    finally:
-        torch.set_float32_matmul_precision(precision)
 
 
 def test_threads_change_nothing():

@@ -16,8 +16,6 @@ from mdpr.checkpoint.reading import read_checkpoint, state_dict_of
 from mdpr.errors import CheckpointError
 from mdpr.files import write_atomically
 
-__all__ = ["LAST", "SafeCheckpointer"]
-
 LAST = "last_checkpoint"  # fast-reid's file with the name of the newest checkpoint
 NAMES_SHOWN = 3
 

@@ -16,8 +16,6 @@ from mdpr.checkpoint.reading import read_checkpoint, state_dict_of
 from mdpr.errors import CheckpointError
 from mdpr.files import write_atomically
 
-__all__ = ["convert_file"]
-
 
 def convert_file(
     source: str | Path,

@@ -5,8 +5,6 @@ from typing import Any
 
 from torch import Tensor
 
-__all__ = ["implied_overrides", "is_mdpr"]
-
 # (blocks of stage 3, bottleneck blocks) of the ResNets that the method is made for.
 _DEPTHS = {(2, False): "18x", (6, False): "34x", (6, True): "50x", (23, True): "101x"}
 
@@ -18,9 +16,6 @@ def is_mdpr(state_dict: Mapping[str, Tensor]) -> bool:
 
 def implied_overrides(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
     """Config keys and values that build a network these weights fit.
-
-    Args:
-        state_dict: tensors by this project's names.
 
     Returns:
         ``KEY`` to value, for ``train_net.py ... KEY VALUE``; a depth that is none of the known ones is

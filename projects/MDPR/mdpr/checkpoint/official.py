@@ -10,8 +10,6 @@ from torch import Tensor
 
 from mdpr.errors import CheckpointError
 
-__all__ = ["convert_official_state_dict", "is_official", "to_official_state_dict"]
-
 # (start of a name in the release, start of it here); {i} is a whole number that stays as it is.
 _BLOCKS = (
     ("generate.embedding_hard_global", "hard_branch.global_embedding"),

@@ -19,8 +19,6 @@ from torch import Tensor, nn
 from mdpr.checkpoint.reading import read_checkpoint, state_dict_of
 from mdpr.errors import CheckpointError
 
-__all__ = ["MatchReport", "load_backbone_weights", "load_pretrained_backbone"]
-
 logger = logging.getLogger(__name__)
 
 # Longest first, so that 'module.encoder_q.' is not taken for 'module.' with odd names behind it.

@@ -22,8 +22,6 @@ from safetensors.torch import load_file
 
 from mdpr.errors import CheckpointError
 
-__all__ = ["AVERAGED", "read_checkpoint", "state_dict_of"]
-
 logger = logging.getLogger(__name__)
 
 AVERAGED = "ema"  # key under which a run puts averaged weights, beside the plain ones

@@ -17,8 +17,6 @@ from mdpr.data.registry import load_dataset
 from mdpr.errors import ConfigError
 from mdpr.host import usable_cores
 
-__all__ = ["main"]
-
 NOT_CHECKED = 2
 
 

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from mdpr.checkpoint.conversion import convert_file
 from mdpr.cli.reporting import run_reporting_errors, say
 
-__all__ = ["main"]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Convert as the command line asks.

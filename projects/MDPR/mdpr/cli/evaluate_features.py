@@ -14,8 +14,6 @@ from mdpr.evaluation import (
     evaluate_file,
 )
 
-__all__ = ["main"]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Score a file as the command line asks.

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from mdpr.errors import did_you_mean
 
-__all__ = ["SUBCOMMANDS", "main"]
-
 SUBCOMMANDS = {
     "train": "train or evaluate a network",
     "evaluate-features": "score saved features, without a network",

@@ -10,8 +10,6 @@ from mdpr.cli.reporting import run_reporting_errors, say
 from mdpr.engine.reporting.replayed_step import origin, replay_report
 from mdpr.engine.steps.replay import SavedStep
 
-__all__ = ["main"]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Replay as the command line asks.

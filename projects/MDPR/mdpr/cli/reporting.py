@@ -5,8 +5,6 @@ from collections.abc import Callable
 
 from mdpr.errors import MDPRError
 
-__all__ = ["run_reporting_errors", "say"]
-
 
 def say(text: str) -> None:
     """Write a line, or several, to the output stream."""

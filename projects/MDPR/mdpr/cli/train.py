@@ -11,8 +11,6 @@ from mdpr.engine.setup import make_config
 from mdpr.errors import MDPRError, ProcessFailedError
 from mdpr.launch import argument_parser, launch
 
-__all__ = ["main"]
-
 
 def main(
     arguments: Sequence[str] | None = None, extend: Sequence[Callable[[CfgNode], Any]] = ()

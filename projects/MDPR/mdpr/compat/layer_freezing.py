@@ -11,8 +11,6 @@ from typing import Any
 import torch
 from fastreid.config import CfgNode
 
-__all__ = ["with_frozen_layers"]
-
 COUNT = "frozen_steps_done"
 
 
@@ -20,10 +18,6 @@ def with_frozen_layers(
     cfg: CfgNode, optimizer_class: type[torch.optim.Optimizer]
 ) -> type[torch.optim.Optimizer]:
     """Replacement for fast-reid's ``maybe_add_freeze_layer``.
-
-    Args:
-        cfg: ``MODEL.FREEZE_LAYERS`` and ``SOLVER.FREEZE_ITERS`` are read.
-        optimizer_class: the optimizer.
 
     Returns:
         A subclass that leaves groups with ``freeze_status`` "freeze" as they are for the first steps;

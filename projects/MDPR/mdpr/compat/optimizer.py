@@ -34,9 +34,6 @@ def with_dense_views(optimizer_class: type[torch.optim.Adam]) -> type[torch.opti
     copies gradients that are not contiguous, and where one of them lies otherwise than the weight (the
     moments of a resumed run, say) it pairs the wrong numbers and says nothing. Here all of them lie
     alike, and channels-last ones are handed over as contiguous views.
-
-    Args:
-        optimizer_class: ``torch.optim.Adam`` or ``AdamW``.
     """
 
     class DenseViews(optimizer_class):  # type: ignore[misc, valid-type]

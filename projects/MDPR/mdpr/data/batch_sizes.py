@@ -4,18 +4,11 @@ from fastreid.config import CfgNode
 
 from mdpr.errors import wrong_value
 
-__all__ = ["IDENTITY_SAMPLERS", "check_batch_sizes"]
-
 IDENTITY_SAMPLERS = ("NaiveIdentitySampler", "BalancedIdentitySampler")
 
 
 def check_batch_sizes(cfg: CfgNode, processes: int) -> None:
     """Refuse batch and instance counts that do not divide over processes. Needs no data.
-
-    Args:
-        cfg: ``SOLVER.IMS_PER_BATCH``, ``DATALOADER.SAMPLER_TRAIN`` and ``DATALOADER.NUM_INSTANCE`` are
-            read.
-        processes: of the whole run.
 
     Raises:
         ConfigError: they do not divide.

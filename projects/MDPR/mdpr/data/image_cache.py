@@ -20,8 +20,6 @@ from PIL import Image
 
 from mdpr.errors import ConfigError, wrong_value
 
-__all__ = ["ImageCache", "training_cache"]
-
 
 class ImageCache:
     """Images by index; a file that changes (in size or time) or another size makes a new cache.

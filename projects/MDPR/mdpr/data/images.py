@@ -12,8 +12,6 @@ from PIL import Image, ImageOps
 
 from mdpr.errors import DatasetError
 
-__all__ = ["ImageReadError", "read_rgb"]
-
 SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 # What Pillow's decoders raise on damaged files, besides OSError.
 _DECODE_ERRORS = (
@@ -48,9 +46,6 @@ def read_rgb(path: str | Path) -> Image.Image:
     Greyscale (1, 8 and 16 bit), palette, CMYK and images with transparency become RGB. 16-bit grey is
     scaled to 8 bit (0..65535 to 0..255). Transparency is dropped and the stored colours stay, as in
     OpenCV's and torchvision's RGB readers. An EXIF orientation is applied. RGB images keep their pixels.
-
-    Args:
-        path: the image file.
 
     Returns:
         The decoded image, mode RGB, with no open file behind it.

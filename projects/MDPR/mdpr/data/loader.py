@@ -21,8 +21,6 @@ from mdpr.data.train_loader import TrainLoader, outlive_one_signal
 from mdpr.data.training_set import TrainingSet
 from mdpr.host import usable_cores
 
-__all__ = ["build_test_loader", "build_train_loader"]
-
 logger = logging.getLogger(__name__)
 
 

@@ -16,15 +16,9 @@ import mdpr.data.datasets  # noqa: F401 - registers them
 from mdpr.data.datasets.base import ConfigOptions
 from mdpr.rules import value_of
 
-__all__ = ["add_dataset_keys", "dataset_options"]
-
 
 def add_dataset_keys(cfg: CfgNode) -> None:
-    """Add the keys that registered classes name and the config does not have.
-
-    Args:
-        cfg: changed in place.
-    """
+    """Add the keys that registered classes name and the config does not have."""
     for name in sorted(DATASET_REGISTRY._obj_map):
         arguments = inspect.signature(DATASET_REGISTRY.get(name).__init__).parameters
         for argument, (key, _) in _options(name).items():

@@ -15,8 +15,6 @@ from enum import IntEnum
 import numpy as np
 import torch
 
-__all__ = ["Purpose", "derived_seed", "global_generators_seeded", "seed_global_generators"]
-
 
 class Purpose(IntEnum):
     """What random numbers decide; part of their key, so that no two decisions share numbers."""

@@ -12,8 +12,6 @@ from mdpr.data.datasets.base import CheckedDataset, dataset_root
 from mdpr.data.options import dataset_options
 from mdpr.errors import ConfigError, DatasetError, did_you_mean
 
-__all__ = ["known_datasets", "load_dataset"]
-
 
 def known_datasets() -> list[str]:
     """Names that ``DATASETS.NAMES`` and ``DATASETS.TESTS`` may hold."""

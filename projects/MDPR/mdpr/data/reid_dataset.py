@@ -13,8 +13,6 @@ from mdpr.data.image_cache import ImageCache
 from mdpr.data.images import ImageReadError, read_rgb
 from mdpr.errors import DatasetError
 
-__all__ = ["ReIDDataset"]
-
 logger = logging.getLogger(__name__)
 
 

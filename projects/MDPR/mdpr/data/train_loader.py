@@ -11,18 +11,12 @@ from torch.utils.data import DataLoader
 from mdpr.data.sampling import RepeatableBatches
 from mdpr.data.training_set import TrainingSet
 
-__all__ = ["TrainLoader", "outlive_one_signal"]
-
 
 class TrainLoader:
     """The endless row of a run's batches, from the place that was loaded into it.
 
     Nothing is read before the first batch is asked for, so that a checkpoint can still move the start.
     It counts the batches of finished steps: those that were handed out up to the last `commit`.
-
-    Args:
-        loader: loads ``batches`` of its data set.
-        batches: which images come when.
     """
 
     def __init__(self, loader: DataLoader, batches: RepeatableBatches) -> None:

@@ -13,8 +13,6 @@ from mdpr.data.reid_dataset import ReIDDataset
 from mdpr.data.sampling import Draw
 from mdpr.data.sampling.identities import TrainItem
 
-__all__ = ["TrainingSet"]
-
 
 class TrainingSet(ReIDDataset):
     """Training images by `Draw`.

@@ -31,8 +31,6 @@ from mdpr.evaluation.settings import check_evaluation
 from mdpr.modeling.settings import check_method
 from mdpr.rules import Choice, Rule, Rules, check_rules, each, number, pair, value_of, whole
 
-__all__ = ["check_config"]
-
 FASTREID_LOSSES = ("CrossEntropyLoss", "TripletLoss", "CircleLoss", "Cosface")
 NORMS = ("BN", "syncBN", "GhostBN", "FrozenBN", "GN", "")
 # What needs more than gradients of dense weights of any shape.
@@ -162,9 +160,6 @@ _RUN: Rules = {
 
 def check_config(cfg: CfgNode) -> None:
     """Check a config that nothing has been left out of; whatever is done with it.
-
-    Args:
-        cfg: with the keys of this project.
 
     Raises:
         ConfigError: a value that cannot be used; one line with the key, the value and what is allowed.

@@ -16,8 +16,6 @@ from fastreid.utils.file_io import PathManager
 
 from mdpr.errors import ConfigError, did_you_mean, wrong_value
 
-__all__ = ["Layer", "leaves", "merge", "option_layer", "read_layers"]
-
 _KINDS = {
     bool: "True or False",
     int: "a whole number",

@@ -8,8 +8,6 @@ from fastreid.utils import comm
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-__all__ = ["broadcast_buffers", "distribute", "unwrapped"]
-
 # Its name in newer and in older versions of torch.
 _BUFFERS_IN_FORWARD = (
     "forward_sync_buffers"

@@ -17,8 +17,6 @@ from mdpr.engine.evaluated_form import evaluated_form
 from mdpr.engine.results import results_table, write_results
 from mdpr.evaluation import ReidEvaluator, SubmissionWriter
 
-__all__ = ["evaluate_sets", "evaluator_of"]
-
 logger = logging.getLogger(__name__)
 
 

@@ -8,16 +8,11 @@ from mdpr.errors import wrong_value
 from mdpr.inference import deploy
 from mdpr.modeling.meta_arch import MDPR
 
-__all__ = ["check_deploy_config", "evaluated_form"]
-
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def check_deploy_config(cfg: CfgNode) -> None:
     """Check ``TEST.MDPR.DEPLOY``.
-
-    Args:
-        cfg: the full config.
 
     Raises:
         ConfigError: a value that is not known, or any for an architecture other than MDPR.
@@ -39,11 +34,6 @@ def check_deploy_config(cfg: CfgNode) -> None:
 
 
 def evaluated_form(cfg: CfgNode, model: nn.Module) -> nn.Module:
-    """The network itself, or the deployed form that ``TEST.MDPR.DEPLOY`` asks for.
-
-    Args:
-        cfg: the full config.
-        model: not changed.
-    """
+    """The network itself, or the deployed form that ``TEST.MDPR.DEPLOY`` asks for."""
     form = cfg.TEST.MDPR.DEPLOY
     return deploy(model, dtype=_DTYPES[form]) if form and isinstance(model, MDPR) else model

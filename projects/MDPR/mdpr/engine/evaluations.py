@@ -8,8 +8,6 @@ from fastreid.utils import comm
 
 from mdpr.engine.results import SCORE_NAMES
 
-__all__ = ["Evaluation", "Evaluations", "shared_scores"]
-
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -31,12 +29,7 @@ class Evaluations:
         self._entries: list[Evaluation] = []
 
     def add(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Add the newest one; an older one of the same epoch is replaced.
-
-        Args:
-            epoch: epochs trained so far.
-            metrics: in percent.
-        """
+        """Add the newest one; an older one of the same epoch is replaced."""
         self._entries = [entry for entry in self._entries if entry.epoch != epoch]
         self._entries.append(
             Evaluation(epoch, {name: float(value) for name, value in metrics.items()})
@@ -48,12 +41,7 @@ class Evaluations:
         return self._entries[-1] if self._entries else None
 
     def best(self, metric: str, min_delta: float = 0.0) -> Evaluation | None:
-        """The first one that no later one beats by more than ``min_delta``.
-
-        Args:
-            metric: its name, such as "mAP".
-            min_delta: percentage points.
-        """
+        """The first one that no later one beats by more than ``min_delta``."""
         best: Evaluation | None = None
         for entry in self._entries:
             if metric in entry.metrics and (

@@ -8,8 +8,6 @@ from fastreid.config import CfgNode
 from mdpr.errors import wrong_value
 from mdpr.host import cpu_computes_in_bfloat16, has_gpu
 
-__all__ = ["fit_to_machine"]
-
 
 def fit_to_machine(cfg: CfgNode, *, device_asked_for: bool) -> list[str]:
     """Change what this machine cannot do.

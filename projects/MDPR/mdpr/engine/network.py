@@ -7,8 +7,6 @@ from torch import nn
 from mdpr.kernels import accelerate
 from mdpr.modeling.meta_arch import MDPR
 
-__all__ = ["build_network"]
-
 
 def build_network(cfg: CfgNode) -> nn.Module:
     """Build ``MODEL.META_ARCHITECTURE``; MDPR in the form that computes its numbers in less time.

@@ -8,8 +8,6 @@ from tabulate import tabulate
 
 from mdpr.files import write_atomically
 
-__all__ = ["SCORE_NAMES", "results_table", "write_results"]
-
 SCORE_NAMES = ("mAP", "Rank-1", "Rank-5", "Rank-10", "mINP")
 
 

@@ -10,16 +10,9 @@ from mdpr.config import changed
 from mdpr.engine.setup import start_run, weights_to_evaluate
 from mdpr.engine.trainer import Trainer
 
-__all__ = ["train_or_evaluate"]
-
 
 def train_or_evaluate(args: argparse.Namespace, cfg: CfgNode, notes: Sequence[str]) -> None:
     """Train, or with ``--eval-only`` evaluate.
-
-    Args:
-        args: what `mdpr.launch.argument_parser` parsed.
-        cfg: the frozen config.
-        notes: lines to log first.
 
     Raises:
         MDPRError: something the user can mend.

@@ -28,8 +28,6 @@ from mdpr.files import write_atomically
 from mdpr.host import usable_cores
 from mdpr.rules import value_of
 
-__all__ = ["make_config", "start_run", "weights_to_evaluate"]
-
 logger = logging.getLogger(__name__)
 
 

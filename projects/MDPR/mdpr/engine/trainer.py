@@ -62,16 +62,11 @@ from mdpr.engine.training_settings import TrainingSettings
 from mdpr.errors import MDPRError
 from mdpr.evaluation import ReidEvaluator
 
-__all__ = ["Trainer"]
-
 logger = logging.getLogger(__name__)
 
 
 class Trainer(DefaultTrainer):
     """Trains and evaluates any fast-reid architecture, MDPR above all.
-
-    Args:
-        cfg: the full config.
 
     Raises:
         ConfigError: a value that training cannot work with.
@@ -222,9 +217,6 @@ class Trainer(DefaultTrainer):
         """Make the present epoch the last one: its checkpoint is the final one.
 
         To be called in ``after_epoch`` in every process, before the hook that writes checkpoints.
-
-        Args:
-            reason: a sentence for the log.
         """
         self.stop_after_epoch = True
         logger.info("%s", reason)

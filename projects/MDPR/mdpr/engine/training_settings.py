@@ -9,8 +9,6 @@ from mdpr.engine.results import SCORE_NAMES
 from mdpr.engine.steps.mixed_precision import DTYPES
 from mdpr.rules import Choice, Rule, Rules, check_rules, number, whole
 
-__all__ = ["TrainingSettings", "check_training"]
-
 _RULES: Rules = {
     "SOLVER.AMP.DTYPE": Choice(tuple(DTYPES)),
     "SOLVER.ACCUMULATE": whole(1),

@@ -10,8 +10,6 @@ from mdpr.evaluation.reranking.query_expansion import QueryExpansionOptions
 from mdpr.evaluation.reranking.reranking import RerankOptions
 from mdpr.rules import Choice, Rules, check_rules, number, switch, whole
 
-__all__ = ["EvaluationSettings", "check_evaluation"]
-
 _RULES: Rules = {
     "TEST.METRIC": Choice(DISTANCE_METRICS),
     "TEST.RERANK.K1": whole(1),

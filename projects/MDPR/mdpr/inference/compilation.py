@@ -6,8 +6,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["compiled_or_not"]
-
 logger = logging.getLogger(__name__)
 
 Embed = Callable[[Tensor], Tensor]
@@ -15,9 +13,6 @@ Embed = Callable[[Tensor], Tensor]
 
 def compiled_or_not(function: Embed) -> Embed:
     """A function that is compiled at its first call, for weights that no longer change.
-
-    Args:
-        function: from images to features, called without gradients.
 
     Returns:
         The compiled function; ``function`` itself from the first failure to compile on, which is logged.

@@ -17,8 +17,6 @@ from mdpr.kernels import accelerate
 from mdpr.modeling.meta_arch import MDPR, POOLED_EMBEDDINGS
 from mdpr.modeling.preprocessing import images_of, normalize_pixels
 
-__all__ = ["DeployedMDPR", "deploy"]
-
 DTYPES = (torch.float32, torch.bfloat16)
 
 
@@ -60,9 +58,6 @@ class DeployedMDPR(nn.Module):
 
     def attention(self, batched_inputs: dict[str, Any] | Tensor) -> tuple[Tensor, Tensor]:
         """Foreground attention maps of stages 4 and 3.
-
-        Args:
-            batched_inputs: as for features.
 
         Returns:
             A4 (B, M, h, w) and A3 (B, M, h3, w3), float32, in 0..1.

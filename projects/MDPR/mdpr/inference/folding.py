@@ -9,8 +9,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mdpr.kernels.convolution import ProductConvolution
 
-__all__ = ["affine_of", "composed", "scaled", "summed"]
-
 
 def affine_of(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
     """What a norm does to each channel in eval mode.

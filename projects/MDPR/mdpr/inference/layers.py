@@ -4,8 +4,6 @@ import torch
 from fastreid.layers import IBN
 from torch import Tensor, nn
 
-__all__ = ["DeployedHead", "HalfInstanceNorm"]
-
 
 class HalfInstanceNorm(nn.Module):
     """The instance norm of an IBN layer, whose batch norm was folded into the convolution before.

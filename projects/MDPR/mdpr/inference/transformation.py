@@ -15,8 +15,6 @@ from mdpr.modeling.attention import AttentionLogits
 from mdpr.modeling.fusion import FusionBlock
 from mdpr.modeling.layers import EmbeddingBlock
 
-__all__ = ["shorten", "shorten_head"]
-
 _BLOCK_PAIRS = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
 
 
@@ -44,9 +42,6 @@ def shorten(module: nn.Module) -> None:
 
 def shorten_head(head: Any) -> nn.Module:
     """A head without its classifier, its norm a multiplication and an addition.
-
-    Args:
-        head: an `MDPRHead`; not changed.
 
     Returns:
         (B, C, h, w) to (B, C).

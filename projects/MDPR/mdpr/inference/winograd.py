@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from mdpr.kernels.winograd_tiles import KERNEL_TRANSFORM, input_tiles, output_pixels
 
-__all__ = ["WinogradConvolution", "use_winograd"]
-
 LEAST_CHANNELS = 256  # from here on faster than the CPU's own kernels, as measured with AVX-512
 # Transformed input at a time: so much that it stays in the cache, unless that is too few tiles for the
 # products to be worth reading the kernels; then as much as may be.

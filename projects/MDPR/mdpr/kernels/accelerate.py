@@ -20,8 +20,6 @@ from mdpr.modeling.attention import BilinearAttentionPooling
 from mdpr.modeling.meta_arch import MDPR
 from mdpr.modeling.pooling import GeneralizedMeanPooling
 
-__all__ = ["KERNELS", "accelerate", "accelerate_parts"]
-
 KERNELS: dict[str, dict[type, type]] = {
     "convolutions": {nn.Conv2d: ProductConvolution},
     "winograd": {
@@ -72,10 +70,6 @@ def accelerate(
 
 def accelerate_parts(module: nn.Module, names: Collection[str]) -> None:
     """Exchange the classes of a module and of all within it, as `KERNELS` says.
-
-    Args:
-        module: changed in place.
-        names: names out of `KERNELS`.
 
     Raises:
         ValueError: a name that is not in `KERNELS`.

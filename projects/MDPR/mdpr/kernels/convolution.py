@@ -16,8 +16,6 @@ from torch.nn import functional as F
 from mdpr.kernels.gathered_convolution import Gathers, convolve_gathered
 from mdpr.kernels.winograd_convolution import convolve_winograd, winograd_pays
 
-__all__ = ["Convolution", "ProductConvolution", "pointwise"]
-
 
 class ProductConvolution(nn.Conv2d):
     """``torch.nn.Conv2d`` that takes the faster of two ways; weights and results are the same."""

@@ -17,8 +17,6 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_input
 
-__all__ = ["Gathers", "convolve_gathered"]
-
 GATHERED_BYTES = 128 * 2**20  # windows are gathered for so many images at a time
 
 

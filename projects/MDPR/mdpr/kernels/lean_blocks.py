@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from mdpr.kernels.recomputation import recomputed
 
-__all__ = ["LeanBasicBlock", "LeanBottleneck", "LeanStem"]
-
 
 class LeanBottleneck(Bottleneck):
     """fast-reid's ``Bottleneck``."""

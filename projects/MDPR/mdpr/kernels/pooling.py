@@ -13,8 +13,6 @@ from torch.nn import functional as F
 
 from mdpr.modeling.pooling import GeneralizedMeanPooling
 
-__all__ = ["OneStepPooling"]
-
 
 class OneStepPooling(GeneralizedMeanPooling):
     """`GeneralizedMeanPooling` that keeps its input alone for the backward pass, in the input's own type."""

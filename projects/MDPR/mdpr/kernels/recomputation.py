@@ -8,8 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-__all__ = ["RecomputedStage", "recomputed"]
-
 
 class RecomputedStage(nn.Sequential):
     """Blocks that keep the input of every few of them only.

@@ -11,8 +11,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mdpr.kernels.convolution import pointwise
 from mdpr.modeling.attention import BilinearAttentionPooling
 
-__all__ = ["StackedAttentionPooling", "normalize_stacked", "project_stacked"]
-
 
 class StackedAttentionPooling(BilinearAttentionPooling):
     """`BilinearAttentionPooling` of all maps at once.

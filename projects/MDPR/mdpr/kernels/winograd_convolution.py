@@ -22,8 +22,6 @@ from mdpr.kernels.winograd_tiles import (
     spread_output,
 )
 
-__all__ = ["convolve_winograd", "winograd_pays"]
-
 LEAST_CHANNELS = 512  # from here on, and
 LEAST_PIXELS = 256  # in a batch, faster than other ways, as measured with AVX-512
 LEAST_KERNELS, KERNEL_SHARE = 128, 8  # transformed kernels at a time: so many, or an eighth of all

@@ -14,8 +14,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["KERNEL_TRANSFORM", "input_tiles", "output_pixels", "spread_output"]
-
 KERNEL_TRANSFORM = ((1.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.0, 0.0, 1.0))
 """What the 4 rows (or columns) of a transformed kernel are made of the kernel's 3."""
 

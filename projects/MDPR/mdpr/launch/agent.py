@@ -32,8 +32,6 @@ from mdpr.launch.process_group import MEETING_TIMEOUT
 from mdpr.launch.rank_process import FORWARDED_SIGNALS, INTERRUPTED, run_as_rank
 from mdpr.launch.world import ParentWorld
 
-__all__ = ["run_processes"]
-
 LOOK_SECONDS = 0.1
 GRACE_SECONDS = 3.0  # that the others have to end by themselves once one has failed
 

@@ -16,8 +16,6 @@ from mdpr.launch.error_files import cause_of_restart
 from mdpr.launch.process_group import join, leave
 from mdpr.launch.world import RankWorld, World, world_of
 
-__all__ = ["argument_parser", "launch", "run_world"]
-
 Main = Callable[[argparse.Namespace, CfgNode, list[str]], Any]
 
 

@@ -16,20 +16,13 @@ from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from mdpr.errors import MDPRError, ProcessFailedError
 
-__all__ = ["AttemptFiles", "LostConnectionError", "cause_of_restart", "exception_of", "own_folder"]
-
 
 class LostConnectionError(ProcessFailedError):
     """A process failed as another one went away."""
 
 
 class AttemptFiles(DefaultLogsSpecs):
-    """torch's files, a folder for each start of the processes.
-
-    Args:
-        folder: an empty folder.
-        stopped: whether a signal has ended the run.
-    """
+    """torch's files, a folder for each start of the processes."""
 
     def __init__(self, folder: Path, stopped: Callable[[], bool]) -> None:
         super().__init__(log_dir=str(folder))

@@ -9,8 +9,6 @@ from mdpr.errors import ConfigError
 from mdpr.launch.process_group import MEETING_TIMEOUT
 from mdpr.launch.world import ParentWorld
 
-__all__ = ["meet"]
-
 
 def meet(world: ParentWorld) -> dist.TCPStore:
     """Open the store where processes meet, on machine 0, or come to it; returns once all machines have.

@@ -12,8 +12,6 @@ from fastreid.utils import comm
 
 from mdpr.host import usable_cores
 
-__all__ = ["MEETING_TIMEOUT", "join", "leave"]
-
 # How long a process waits in a collective operation. While the first process ranks a large test set
 # the others wait. That a process died is not learnt from this, but by torch's agent.
 COLLECTIVE_TIMEOUT = timedelta(hours=1)

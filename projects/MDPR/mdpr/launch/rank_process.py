@@ -18,8 +18,6 @@ from mdpr.errors import MDPRError
 from mdpr.launch.error_files import LostConnectionError, own_folder
 from mdpr.launch.process_group import join, leave
 
-__all__ = ["FORWARDED_SIGNALS", "INTERRUPTED", "run_as_rank"]
-
 FORWARDED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED = frozenset(128 + signum for signum in FORWARDED_SIGNALS)  # exit codes
 # What a process waits that lost a connection, as torch's agent tells of the one that it sees fail first.
@@ -36,11 +34,6 @@ def run_as_rank(device: str, function: Callable[..., Any], args: tuple[Any, ...]
 
     A signal to the terminal's foreground group reaches the parent alone, which forwards it, as this
     process makes a group of its own. Where the parent is gone the whole group goes too.
-
-    Args:
-        device: see `join`.
-        function: what to run.
-        args: its arguments.
 
     Returns:
         0, or 128 + N where the run stopped in order after signal N: returned, as torch's agent ends

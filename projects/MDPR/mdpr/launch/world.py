@@ -10,8 +10,6 @@ from fastreid.engine import default_argument_parser
 
 from mdpr.errors import ConfigError
 
-__all__ = ["ParentWorld", "RankWorld", "World", "world_of"]
-
 TORCHRUN_VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 

@@ -11,8 +11,6 @@ from torch.nn import functional as F
 from mdpr.modeling.layers import EmbeddingBlock
 from mdpr.modeling.pooling import GeneralizedMeanPooling
 
-__all__ = ["AttentionLogits", "BilinearAttentionPooling", "GuidedAttention", "foreground"]
-
 
 class AttentionLogits(nn.Module):
     """``ReLU(norm(conv1x1(x) + conv3x3(x)))``: (B, C, h, w) to (B, maps, h, w), values >= 0."""

@@ -5,8 +5,6 @@ from collections import OrderedDict
 
 from torch import nn
 
-__all__ = ["copy_stages", "shared_stem"]
-
 
 def shared_stem(resnet: nn.Module) -> nn.Sequential:
     """Stem, stage 1 and stage 2: (B, 3, H, W) to X2 (B, C2, H/8, W/8)."""

@@ -6,8 +6,6 @@ from torch import Tensor, nn
 from mdpr.modeling.layers import feature_norm
 from mdpr.modeling.losses import mutual_distillation_loss
 
-__all__ = ["DISTILLATION_REGISTRY", "MutualDistillation"]
-
 DISTILLATION_REGISTRY = Registry("MDPR_DISTILLATION")
 DISTILLATION_REGISTRY.__doc__ = """
 What ``MODEL.MDPR.DISTILLATION_NAME`` may be. A registered ``nn.Module`` is made of the width E and the

@@ -25,12 +25,7 @@ class FusionBlock(nn.Sequential):
 
 
 class FeatureFusion(nn.Module):
-    """Parts with the global map, stage 4 with stage 3, then both branches together.
-
-    Args:
-        embedding_dim: E.
-        norm: a norm of fast-reid's ``get_norm``.
-    """
+    """Parts with the global map, stage 4 with stage 3, then both branches together."""
 
     def __init__(self, embedding_dim: int, norm: str) -> None:
         super().__init__()

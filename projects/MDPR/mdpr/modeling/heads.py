@@ -12,8 +12,6 @@ from torch import Tensor, nn
 from mdpr.modeling.pooling import GeneralizedMeanPooling
 from mdpr.modeling.precision import at_least_float32
 
-__all__ = ["MDPRHead", "OnDeviceCircleSoftmax", "build_head"]
-
 
 class OnDeviceCircleSoftmax(CircleSoftmax):
     """fast-reid's ``CircleSoftmax`` with a mask in the place of index lists.

@@ -6,8 +6,6 @@ from fastreid.layers import get_norm
 from fastreid.layers.weight_init import weights_init_kaiming
 from torch import nn
 
-__all__ = ["EmbeddingBlock", "feature_norm", "initialize"]
-
 
 class EmbeddingBlock(nn.Sequential):
     """1x1 convolution without bias, norm, ReLU: (B, in, h, w) to (B, out, h, w), values >= 0.

@@ -24,8 +24,6 @@ from mdpr.modeling.preprocessing import images_of, normalize_pixels
 from mdpr.modeling.settings import MDPRSettings
 from mdpr.modeling.structures import Attention, SoftFeatures
 
-__all__ = ["MDPR", "POOLED_EMBEDDINGS"]
-
 POOLED_EMBEDDINGS: Final = ("attn_bap4", "attn_bap3")  # trained by classification only, not tested
 
 

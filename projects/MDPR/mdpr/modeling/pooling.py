@@ -5,8 +5,6 @@ from torch import Tensor
 
 from mdpr.modeling.precision import at_least_float32
 
-__all__ = ["GeneralizedMeanPooling"]
-
 
 class GeneralizedMeanPooling(GeneralizedMeanPoolingP):
     """fast-reid's ``GeneralizedMeanPoolingP`` over the whole map: ``mean(max(x, eps) ** p) ** (1 / p)``.

@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor
 
-__all__ = ["at_least_float32"]
-
 
 def at_least_float32(x: Tensor) -> Tensor:
     """``x`` in float32 where it is in half precision, else as it is (float64 stays)."""

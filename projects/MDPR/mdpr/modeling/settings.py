@@ -14,8 +14,6 @@ from mdpr.modeling.losses.auxiliary import AUXILIARY_LOSS_REGISTRY
 from mdpr.modeling.losses.build import EMBEDDING_LOSS_REGISTRY
 from mdpr.rules import Choice, Rule, Rules, check_rules, number, value_of, whole
 
-__all__ = ["MDPRSettings", "check_method", "feature_rows"]
-
 CLASSIFICATION_LOSS = "CrossEntropyLoss"
 DEPTHS = ("18x", "34x", "50x", "101x")
 

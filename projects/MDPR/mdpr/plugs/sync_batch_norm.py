@@ -34,9 +34,24 @@ class SyncBatchNorm(_FastReidSyncBatchNorm):
         if input.device.type != "cpu" or not together:
             return super().forward(input)
         self._check_input_dim(input)
-        output, mean, variance, count = _Normalization.apply(input, self.weight, self.bias, self)
+        group = self.process_group or dist.group.WORLD
+        exact = at_least_float32(input)
+        axes = [axis for axis in range(input.dim()) if axis != 1]
+        own_count = exact.new_tensor([input.numel() // input.shape[1]])
+        total = _SumOverProcesses.apply(torch.cat([exact.sum(axes), own_count]), group)
+        count = total[-1].detach()
+        if count <= 1:
+            raise ValueError(
+                f"batch norm needs more than 1 value per channel over all processes, got {int(count)}"
+            )
+        mean = total[:-1] / count
+        centred = exact - _as_channels(mean, input)
+        # From the common mean, not from sums of squares: no digits are lost where it is large.
+        variance = _SumOverProcesses.apply(centred.square().sum(axes), group) / count
         self._update_statistics(mean, variance, count)
-        return output
+        # Weight and bias stay local: averaging their gradients is the trainer's part.
+        scale = _as_channels((variance + self.eps).rsqrt() * self.weight, input)
+        return (centred * scale + _as_channels(self.bias, input)).to(input.dtype)
 
     @torch.no_grad()
     def _update_statistics(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
@@ -51,55 +66,24 @@ class SyncBatchNorm(_FastReidSyncBatchNorm):
         self.running_var.lerp_(unbiased.to(self.running_var.dtype), momentum)
 
 
-class _Normalization(torch.autograd.Function):
-    """Normalise by the mean and variance over all processes, in float32 or better."""
+class _SumOverProcesses(torch.autograd.Function):
+    """The sum over processes. Each one's result depends on the values of all: gradients are summed too."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, norm: SyncBatchNorm
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        ctx.group = norm.process_group or dist.group.WORLD
-        exact = at_least_float32(x)
-        axes = [axis for axis in range(x.dim()) if axis != 1]
-        local_count = torch.tensor([x.numel() // x.shape[1]], dtype=exact.dtype)
-        total = torch.cat([exact.sum(axes), local_count])
-        dist.all_reduce(total, group=ctx.group)
-        count = total[-1]
-        if count <= 1:
-            raise ValueError(
-                f"batch norm needs more than 1 value per channel over all processes, got {int(count)}"
-            )
-        mean = total[:-1] / count
-        centred = exact - _as_channels(mean, x)
-        # From the common mean, not from sums of squares: no digits are lost where it is large.
-        variance = centred.square().sum(axes)
-        dist.all_reduce(variance, group=ctx.group)
-        variance /= count
-        inverse_std = (variance + norm.eps).rsqrt()
-        ctx.save_for_backward(x, weight, mean, inverse_std, count)
-        output = centred * _as_channels(inverse_std * weight, x) + _as_channels(bias, x)
-        ctx.mark_non_differentiable(mean, variance, count)
-        return output.to(x.dtype), mean, variance, count
+    def forward(ctx: Any, values: Tensor, group: dist.ProcessGroup) -> Tensor:
+        ctx.group = group
+        return _summed(values, group)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_output: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-        x, weight, mean, inverse_std, count = ctx.saved_tensors
-        grad = at_least_float32(grad_output)
-        axes = [axis for axis in range(x.dim()) if axis != 1]
-        normalized = (at_least_float32(x) - _as_channels(mean, x)) * _as_channels(inverse_std, x)
-        grad_bias, grad_weight = grad.sum(axes), (grad * normalized).sum(axes)
-        grad_x = None
-        if ctx.needs_input_grad[0]:
-            # The statistics depend on every process's input. Weight and bias stay local: averaging
-            # their gradients is the trainer's part.
-            sums = torch.stack([grad_bias, grad_weight])
-            dist.all_reduce(sums, group=ctx.group)
-            from_mean, from_variance = (_as_channels(each, x) for each in sums / count)
-            grad_x = grad - from_mean - normalized * from_variance
-            grad_x = (grad_x * _as_channels(inverse_std * weight, x)).to(x.dtype)
-        needed = ctx.needs_input_grad
-        return grad_x, grad_weight if needed[1] else None, grad_bias if needed[2] else None, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return _summed(gradient, ctx.group), None
+
+
+def _summed(values: Tensor, group: dist.ProcessGroup) -> Tensor:
+    values = values.clone()
+    dist.all_reduce(values, group=group)
+    return values
 
 
 def _as_channels(values: Tensor, like: Tensor) -> Tensor:

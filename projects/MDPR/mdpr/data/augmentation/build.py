@@ -10,8 +10,6 @@ from torchvision.transforms import Compose
 
 from mdpr.data.augmentation.random_patch import RandomPatch
 
-__all__ = ["build_train_transforms"]
-
 
 def build_train_transforms(
     cfg: CfgNode, read_image: Callable[[int], Image.Image], num_images: int

@@ -13,8 +13,6 @@ from fastreid.data.transforms import ToTensor
 from PIL import Image
 from torch import Tensor
 
-__all__ = ["RandomPatch"]
-
 
 class RandomPatch(PooledRandomPatch):
     """Pastes a piece of another training image, with fast-reid's rules for its size and place.

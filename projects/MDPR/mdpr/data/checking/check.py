@@ -12,8 +12,6 @@ from mdpr.data.checking.findings import CheckReport, Severity
 from mdpr.data.checking.scan import inspect_images
 from mdpr.data.datasets.base import CheckedDataset
 
-__all__ = ["check_dataset"]
-
 
 def check_dataset(
     dataset: ImageDataset, *, workers: int = 0, progress: bool = False

@@ -7,8 +7,6 @@ from itertools import combinations
 from mdpr.data.checking.entries import Entry
 from mdpr.data.checking.findings import Finding, ImageFacts, Severity
 
-__all__ = ["duplicate_findings"]
-
 Pair = tuple[Entry, Entry]
 
 

@@ -9,8 +9,6 @@ from fastreid.data.datasets.bases import ImageDataset
 from mdpr.data.checking.findings import SplitSummary
 from mdpr.data.datasets.base import SPLITS, CheckedDataset, Split
 
-__all__ = ["Entry", "entries_of", "summarize"]
-
 
 @dataclass(frozen=True)
 class Entry:

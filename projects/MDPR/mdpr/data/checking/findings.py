@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["CheckReport", "Finding", "ImageFacts", "Severity", "SplitSummary"]
-
 
 class Severity(Enum):
     """ERROR: training or the score would be wrong. WARNING: look at it."""

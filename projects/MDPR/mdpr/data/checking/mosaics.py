@@ -12,8 +12,6 @@ from mdpr.data.checking.entries import Entry
 from mdpr.data.checking.findings import ImageFacts
 from mdpr.data.images import ImageReadError, read_rgb
 
-__all__ = ["Mosaic", "identity_mosaics", "strip"]
-
 CELL_WIDTH, CELL_HEIGHT, GAP = 64, 128, 4  # pixels
 BACKGROUND = (226, 230, 236)
 JPEG_QUALITY = 85

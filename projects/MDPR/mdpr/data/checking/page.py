@@ -13,8 +13,6 @@ from mdpr.data.checking.tables import SPLIT_COLUMNS, image_rows, split_rows, ver
 from mdpr.data.datasets.base import SPLITS
 from mdpr.files import write_atomically
 
-__all__ = ["render_page", "write_page"]
-
 DETAILS_SHOWN = 1000  # of each finding, so that the page of a ruined set still opens
 
 
@@ -33,12 +31,7 @@ class _ShownFinding:
 
 
 def render_page(report: CheckReport, dataset: ImageDataset) -> str:
-    """The page's HTML.
-
-    Args:
-        report: of ``dataset``.
-        dataset: for the samples of its images.
-    """
+    """The page's HTML."""
     environment = Environment(
         loader=PackageLoader("mdpr.data.checking"),
         autoescape=True,

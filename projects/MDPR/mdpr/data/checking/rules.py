@@ -6,15 +6,6 @@ from collections.abc import Mapping, Sequence
 from mdpr.data.checking.entries import Entry
 from mdpr.data.checking.findings import Finding, ImageFacts, Severity, SplitSummary
 
-__all__ = [
-    "broken_images",
-    "empty_splits",
-    "incomplete_splits",
-    "shared_identities",
-    "unmatched_queries",
-    "unparsable_names",
-]
-
 
 def unparsable_names(problems: Sequence[str]) -> Finding | None:
     """Files whose names do not say who is on them."""

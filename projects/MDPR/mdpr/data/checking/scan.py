@@ -13,8 +13,6 @@ from mdpr.data.checking.findings import ImageFacts
 from mdpr.data.images import ImageReadError, read_rgb
 from mdpr.errors import DatasetError
 
-__all__ = ["inspect_image", "inspect_images"]
-
 IMAGES_PER_MESSAGE = 64  # between processes: large enough that the messages cost nothing
 DIGEST_BYTES = 16
 

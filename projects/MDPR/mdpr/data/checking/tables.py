@@ -7,8 +7,6 @@ from tabulate import tabulate
 
 from mdpr.data.checking.findings import CheckReport, Severity
 
-__all__ = ["image_rows", "report_text", "split_rows", "verdict"]
-
 SPLIT_COLUMNS = (
     "split",
     "images",

@@ -11,8 +11,6 @@ from fastreid.data.datasets.bases import ImageDataset
 from mdpr.errors import DatasetError
 from mdpr.rules import Choice, Rule
 
-__all__ = ["SPLITS", "CheckedDataset", "ConfigOptions", "Item", "Split", "dataset_root"]
-
 Split = Literal["train", "query", "gallery"]
 SPLITS: tuple[Split, ...] = ("train", "query", "gallery")
 # Path, identity, camera: strings "<data set>_<number>" in training (so that several sets can be trained

@@ -12,8 +12,6 @@ from mdpr.data.datasets.registration import register
 from mdpr.errors import wrong_value
 from mdpr.rules import Choice
 
-__all__ = ["CUHK03NP"]
-
 
 @register
 class CUHK03NP(FolderDataset):

@@ -9,8 +9,6 @@ from mdpr.data.datasets.file_names import FileNames
 from mdpr.data.datasets.folders import FolderDataset
 from mdpr.data.datasets.registration import register
 
-__all__ = ["DukeMTMC", "OccludedDuke"]
-
 
 @register
 class DukeMTMC(FolderDataset, FastReIDDukeMTMC):

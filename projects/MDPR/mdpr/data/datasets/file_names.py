@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FileNames", "files_with_suffix"]
-
 
 @dataclass(frozen=True)
 class FileNames:

@@ -7,8 +7,6 @@ from mdpr.data.datasets.base import CheckedDataset, Item, Split
 from mdpr.data.datasets.file_names import FileNames, files_with_suffix
 from mdpr.errors import DatasetError
 
-__all__ = ["FolderDataset"]
-
 
 class FolderDataset(CheckedDataset):
     """Base class: ``<root>/<dataset_dir>/<folder of the split>/<file name>``."""

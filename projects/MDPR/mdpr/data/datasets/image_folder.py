@@ -24,8 +24,6 @@ from mdpr.data.datasets.registration import register
 from mdpr.errors import DatasetError
 from mdpr.rules import Rule
 
-__all__ = ["ImageFolderReID"]
-
 logger = logging.getLogger(__name__)
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from mdpr.data.datasets.base import SPLITS, Split
 from mdpr.errors import DatasetError
 
-__all__ = ["BadRow", "LabelledImage", "images_from_csv", "images_from_folders"]
-
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 REQUIRED_COLUMNS = ("path", "person", "split")
 

@@ -13,8 +13,6 @@ from mdpr.data.datasets.folders import FolderDataset
 from mdpr.data.datasets.registration import register
 from mdpr.rules import switch
 
-__all__ = ["Market1501"]
-
 
 @register
 class Market1501(FolderDataset, FastReIDMarket1501):

@@ -12,8 +12,6 @@ from mdpr.data.datasets.registration import register
 from mdpr.errors import wrong_value
 from mdpr.rules import Choice, switch
 
-__all__ = ["MSMT17", "VERSIONS"]
-
 CAMERAS = 15
 TRAINING_IDENTITIES = 1041  # test identities are numbered from 0 again, and counted on from here
 LINE_EXAMPLE = "0000/0000_000_01_0303morning_0008_0.jpg 0"

@@ -4,8 +4,6 @@ from typing import TypeVar
 
 from fastreid.data.datasets import DATASET_REGISTRY
 
-__all__ = ["register"]
-
 DatasetClass = TypeVar("DatasetClass", bound=type)
 
 

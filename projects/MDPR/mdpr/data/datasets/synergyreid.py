@@ -10,8 +10,6 @@ from mdpr.data.datasets.folders import FolderDataset
 from mdpr.data.datasets.registration import register
 from mdpr.rules import switch
 
-__all__ = ["UNKNOWN_IDENTITY", "SynergyReID"]
-
 UNKNOWN_IDENTITY = -1
 CAMERAS = {"train": 0, "query": 0, "gallery": 1}
 

@@ -13,8 +13,6 @@ from typing import NamedTuple
 import numpy as np
 from torch.utils.data import Sampler
 
-__all__ = ["BatchSize", "BatchStream", "Draw", "RepeatableBatches"]
-
 BatchStream = Callable[[], Iterator[np.ndarray]]
 """Starts the run's batches from the first: (B,) image indices each, of all processes."""
 

@@ -22,8 +22,6 @@ from mdpr.data.sampling.images import (
 )
 from mdpr.errors import ConfigError, wrong_value
 
-__all__ = ["SAMPLERS", "build_batches"]
-
 SAMPLERS = (
     "TrainingSampler",
     *IDENTITY_SAMPLERS,

@@ -12,8 +12,6 @@ import numpy as np
 
 from mdpr.data.sampling.batches import BatchSize
 
-__all__ = ["TrainItem", "balanced_identity_batches", "naive_identity_batches"]
-
 TrainItem = tuple[str, Hashable, Hashable]
 """(path, identity, camera)"""
 

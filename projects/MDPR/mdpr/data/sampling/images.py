@@ -9,18 +9,11 @@ import torch
 from mdpr.data.sampling.batches import BatchSize
 from mdpr.data.sampling.identities import TrainItem
 
-__all__ = ["camera_weighted_batches", "identity_weighted_batches", "shuffled_batches"]
-
 
 def shuffled_batches(
     num_images: int, size: BatchSize, random: np.random.RandomState
 ) -> Iterator[np.ndarray]:
     """fast-reid's ``TrainingSampler``: one shuffled pass over all images after another.
-
-    Args:
-        num_images: images of the training set.
-        size: size of a batch.
-        random: where all draws come from.
 
     Yields:
         (B,) indices; a batch may lie across two passes.
@@ -37,11 +30,6 @@ def identity_weighted_batches(
     items: Sequence[TrainItem], size: BatchSize, random: torch.Generator
 ) -> Iterator[np.ndarray]:
     """fast-reid's ``ImbalancedDatasetSampler``: every identity is equally likely, at every place.
-
-    Args:
-        items: the training images.
-        size: size of a batch.
-        random: where all draws come from.
 
     Yields:
         (B,) indices, drawn with replacement.

@@ -20,8 +20,6 @@ from mdpr.engine.hooks.schedule import EpochSchedule, StepSchedule
 from mdpr.engine.reporting import LoaderWatch, ProgressReporter, ScalarReader
 from mdpr.host import usable_cores
 
-__all__ = ["build_hooks"]
-
 
 def build_hooks(trainer: Any) -> list[HookBase]:
     """fast-reid's hooks, with this project's schedule, reports, checkpoints and early stopping.
@@ -29,9 +27,6 @@ def build_hooks(trainer: Any) -> list[HookBase]:
     Reports come behind the schedule, to tell this step's learning rate. What changes the run's state
     after an epoch comes behind evaluation (see `EvaluationHook`); checkpoints come last, and give back
     the memory they took.
-
-    Args:
-        trainer: an `mdpr.engine.trainer.Trainer`.
     """
     cfg, model = trainer.cfg, trainer.model
     schedule = StepSchedule(trainer.optimizer, trainer.scheduler)

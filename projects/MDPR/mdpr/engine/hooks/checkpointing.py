@@ -9,8 +9,6 @@ from fastreid.utils import comm
 
 from mdpr.engine.resume.resume_points import epoch_name, step_name
 
-__all__ = ["CheckpointHook"]
-
 
 class CheckpointHook(HookBase):
     """Writes checkpoints after epochs and within them, and keeps the best.

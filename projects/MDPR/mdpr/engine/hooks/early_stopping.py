@@ -4,8 +4,6 @@ from fastreid.engine.hooks import HookBase
 
 from mdpr.engine.evaluations import Evaluations
 
-__all__ = ["EarlyStopping"]
-
 
 class EarlyStopping(HookBase):
     """Ends the run after ``patience`` evaluations in a row without a better metric.

@@ -2,8 +2,6 @@
 
 from fastreid.engine.hooks import EvalHook
 
-__all__ = ["EvaluationHook"]
-
 
 class EvaluationHook(EvalHook):
     """fast-reid's hook, which here evaluates the last epoch before the run's last checkpoint is written.

@@ -4,8 +4,6 @@ from fastreid.engine.hooks import HookBase
 
 from mdpr.host import keep_freed_memory, return_free_memory
 
-__all__ = ["MemoryReturn"]
-
 
 class MemoryReturn(HookBase):
     """On a CPU, steps use the memory again that steps before freed.

@@ -2,16 +2,11 @@
 
 from fastreid.engine.hooks import PeriodicWriter
 
-__all__ = ["MetricsWriter"]
-
 
 class MetricsWriter(PeriodicWriter):
     """fast-reid's hook, with writers made when training starts, and one line a step.
 
     What the last step of an epoch logged is written once the epoch is evaluated, with the metrics.
-
-    Args:
-        period: steps between two lines within an epoch.
     """
 
     def __init__(self, period: int) -> None:

@@ -10,8 +10,6 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 from torch.optim.lr_scheduler import LRScheduler as Schedule
 
-__all__ = ["EpochSchedule", "StepSchedule", "build_schedulers"]
-
 logger = logging.getLogger(__name__)
 
 
@@ -67,11 +65,7 @@ class StepSchedule(LRScheduler):
 
 
 class EpochSchedule(HookBase):
-    """Takes the schedule to the next epoch, once this one is evaluated.
-
-    Args:
-        schedule: the hook that holds the schedule.
-    """
+    """Takes the schedule to the next epoch, once this one is evaluated."""
 
     def __init__(self, schedule: StepSchedule) -> None:
         self._schedule = schedule

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from fastreid.engine.hooks import HookBase
 
-__all__ = ["RunClock", "StepTime"]
-
 WINDOW = 50  # steps over which the present speed is measured
 
 

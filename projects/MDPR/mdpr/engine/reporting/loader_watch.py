@@ -7,8 +7,6 @@ from fastreid.engine.hooks import HookBase
 
 from mdpr.engine.reporting.clock import WINDOW, RunClock, StepTime
 
-__all__ = ["LoaderWatch", "workers_to_try"]
-
 logger = logging.getLogger(__name__)
 
 WARM_UP = 20  # steps in which loaders start and caches fill

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-__all__ = ["GROUPS", "loss_groups"]
-
 # How the terms of each group begin, behind "loss_".
 GROUPS = {
     "hard": ("hard_",),

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["Memory", "memory_now", "memory_peak"]
-
 STATM = Path("/proc/self/statm")  # Linux: sizes in pages; the second is what is in memory
 GIB = 2**30
 

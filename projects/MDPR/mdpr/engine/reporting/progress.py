@@ -15,8 +15,6 @@ from mdpr.engine.reporting.loss_groups import loss_groups
 from mdpr.engine.reporting.memory import memory_now
 from mdpr.engine.reporting.scalar_reader import ScalarReader
 
-__all__ = ["ProgressReporter"]
-
 logger = logging.getLogger(__name__)
 
 LOGGERS = ("fastreid", "mdpr")

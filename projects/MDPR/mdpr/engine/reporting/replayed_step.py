@@ -6,8 +6,6 @@ from tabulate import tabulate
 
 from mdpr.engine.steps.replay import Replay, SavedStep
 
-__all__ = ["origin", "replay_report"]
-
 NAMES_SHOWN = 5
 
 

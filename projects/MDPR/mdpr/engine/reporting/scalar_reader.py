@@ -7,8 +7,6 @@ from mdpr.engine.reporting.clock import RunClock
 from mdpr.engine.reporting.loss_groups import loss_groups
 from mdpr.engine.reporting.memory import memory_now
 
-__all__ = ["MEASURED_SCALARS", "ScalarReader"]
-
 MEASURED_SCALARS = (
     "data_time",
     "data_wait_share",
@@ -25,11 +23,6 @@ class ScalarReader(HookBase):
     They go to the run's storage, the loss terms also summed by group (``loss_group/hard``, ...), with
     speed, share of the time spent waiting for data, and memory of the first process. Every process runs
     it, since the means are over all of them.
-
-    Args:
-        clock: of this run.
-        period: steps between two readings.
-        images_per_step: images of one step over all processes.
     """
 
     def __init__(self, clock: RunClock, period: int, images_per_step: int) -> None:

@@ -12,8 +12,6 @@ from mdpr.engine.reporting.clock import RunClock
 from mdpr.engine.reporting.memory import memory_peak
 from mdpr.engine.results import SCORE_NAMES
 
-__all__ = ["RunSummary"]
-
 FILES = {
     "best checkpoint": "model_best.pth",
     "last checkpoint": "model_final.pth",

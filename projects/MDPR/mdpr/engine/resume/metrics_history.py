@@ -11,15 +11,6 @@ from typing import Any
 
 from fastreid.utils.events import EventStorage, EventWriter, JSONWriter, TensorboardXWriter
 
-__all__ = [
-    "MetricsFile",
-    "TensorBoard",
-    "curve_writers",
-    "history_state",
-    "restore_history",
-    "truncate_metrics",
-]
-
 logger = logging.getLogger(__name__)
 
 VALUES_KEPT = 20  # the window of fast-reid's writers and of the progress report
@@ -84,12 +75,7 @@ def _step(line: bytes) -> int | None:
 
 
 class MetricsFile(JSONWriter):
-    """``metrics.json``, from a step on.
-
-    Args:
-        path: the file; lines of earlier steps stay.
-        first_step: the first step that will be done.
-    """
+    """``metrics.json``, from a step on."""
 
     def __init__(self, path: str, first_step: int) -> None:
         last = truncate_metrics(path, first_step)
@@ -98,12 +84,7 @@ class MetricsFile(JSONWriter):
 
 
 class TensorBoard(TensorboardXWriter):
-    """Curves that hide what was logged of steps that are done again.
-
-    Args:
-        folder: folder of the event files.
-        first_step: the first step that will be done.
-    """
+    """Curves that hide what was logged of steps that are done again."""
 
     def __init__(self, folder: str, first_step: int) -> None:
         super().__init__(folder, **({"purge_step": first_step} if first_step else {}))

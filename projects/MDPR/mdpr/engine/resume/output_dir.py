@@ -3,8 +3,6 @@
 from datetime import datetime
 from pathlib import Path
 
-__all__ = ["set_aside_previous_run"]
-
 RUN_FILES = (
     "*.pth",
     "last_checkpoint",

@@ -9,8 +9,6 @@ from fastreid.utils import comm
 
 from mdpr.data.randomness import Purpose, seed_global_generators
 
-__all__ = ["gather_random_states", "restore_random_state"]
-
 
 def gather_random_states() -> list[dict[str, Any]]:
     """The generators' states of all processes, by rank. Every process must call it.

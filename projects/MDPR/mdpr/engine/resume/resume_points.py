@@ -17,8 +17,6 @@ from mdpr.checkpoint.checkpointer import LAST
 from mdpr.checkpoint.reading import read_checkpoint
 from mdpr.errors import CheckpointError
 
-__all__ = ["agreed_resume_point", "epoch_name", "find_resume_point", "prune", "step_name"]
-
 logger = logging.getLogger(__name__)
 
 _NUMBERED = re.compile(r"model_(iter_)?(\d{4,})\.pth")
@@ -36,9 +34,6 @@ def epoch_name(epoch: int) -> str:
 
 def find_resume_point(folder: str | Path) -> tuple[Path, dict[str, Any]] | None:
     """The newest sound checkpoint: the one that ``last_checkpoint`` names, or else another.
-
-    Args:
-        folder: folder of the run.
 
     Returns:
         The file and what it holds; None where the folder has no checkpoint of a run.

@@ -14,8 +14,6 @@ from mdpr.engine.resume.resume_points import agreed_resume_point, prune, step_na
 from mdpr.engine.resume.run_shape import changes_of_shape, place_in_run, run_shape
 from mdpr.files import remove_leftovers
 
-__all__ = ["RunCheckpoints"]
-
 logger = logging.getLogger(__name__)
 
 
@@ -25,9 +23,6 @@ class RunCheckpoints:
     `SafeCheckpointer` knows the files, `CheckpointHook` when one is due; this knows what goes into them.
     The way back has three parts: `resume` before training, `restore_history` as soon as there is a
     storage, and `restore_process` right before the first step.
-
-    Args:
-        trainer: an `mdpr.engine.trainer.Trainer`, which holds this.
     """
 
     def __init__(self, trainer: Any) -> None:

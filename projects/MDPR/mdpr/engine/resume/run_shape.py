@@ -6,8 +6,6 @@ from typing import Any
 from fastreid.config import CfgNode
 from fastreid.utils import comm
 
-__all__ = ["changes_of_shape", "place_in_run", "run_shape"]
-
 
 def run_shape(cfg: CfgNode, training_images: int, steps_per_epoch: int) -> dict[str, Any]:
     """What has to be the same for a resumed run to be the same run; it is part of every checkpoint."""

@@ -18,8 +18,6 @@ import torch
 import torch.distributed as dist
 from fastreid.utils import comm
 
-__all__ = ["SignalWatch", "StoppedBySignal"]
-
 logger = logging.getLogger(__name__)
 
 WATCHED = (signal.SIGTERM, signal.SIGINT)
@@ -27,11 +25,7 @@ END = b"\0"  # no signal's number
 
 
 class StoppedBySignal(SystemExit):
-    """Training ended after a signal, with everything saved; the exit status is 128 + signal.
-
-    Args:
-        number: the signal.
-    """
+    """Training ended after a signal, with everything saved; the exit status is 128 + signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)

@@ -4,14 +4,9 @@ from typing import Any
 
 from mdpr.checkpoint.reading import AVERAGED
 
-__all__ = ["state_holders"]
-
 
 def state_holders(trainer: Any) -> dict[str, Any]:
     """Whatever a resumed run cannot do without, beside the weights.
-
-    Args:
-        trainer: an `mdpr.engine.trainer.Trainer`.
 
     Returns:
         Objects with ``state_dict`` and ``load_state_dict``, by their names in the file.

@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Attempt", "BufferBackup", "random_state", "use_random_state"]
-
 Batch = Mapping[str, Any]
 
 

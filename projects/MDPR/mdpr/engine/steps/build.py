@@ -13,8 +13,6 @@ from mdpr.engine.steps.training_step import TrainingStep
 from mdpr.engine.training_settings import TrainingSettings
 from mdpr.errors import ConfigError
 
-__all__ = ["build_step", "steps_per_epoch"]
-
 
 def build_step(
     cfg: CfgNode,

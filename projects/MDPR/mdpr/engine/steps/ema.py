@@ -9,8 +9,6 @@ from torch.optim.swa_utils import AveragedModel
 
 from mdpr.engine.data_parallel import unwrapped
 
-__all__ = ["AveragedWeights"]
-
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 

@@ -7,16 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-__all__ = ["gradient_norm", "gradients_kept_local"]
-
 
 def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
     """Length of all gradients as one vector, on their device and without a wait.
 
     It is infinite or NaN as soon as a single number in them is.
-
-    Args:
-        parameters: those without a gradient are left out.
 
     Returns:
         Scalar >= 0; 0 where there is no gradient.

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import torch
 from fastreid.config import CfgNode
 
-__all__ = ["DTYPES", "Precision"]
-
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 

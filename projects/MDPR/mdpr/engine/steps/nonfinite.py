@@ -15,8 +15,6 @@ from mdpr.engine.steps.attempt import Attempt
 from mdpr.engine.steps.report import NonFiniteReport
 from mdpr.errors import NonFiniteError
 
-__all__ = ["Finiteness", "NonFiniteGuard"]
-
 logger = logging.getLogger(__name__)
 
 

@@ -18,8 +18,6 @@ from mdpr.engine.steps.attempt import use_random_state
 from mdpr.engine.steps.mixed_precision import Precision
 from mdpr.errors import CheckpointError
 
-__all__ = ["FirstNonFinite", "Replay", "SavedStep"]
-
 NEEDED = ("batches", "config", "iteration", "losses", "model", "random_states", "reason")
 
 
@@ -79,9 +77,6 @@ class Replay:
 
 class SavedStep:
     """The content of a ``nonfinite.pth``.
-
-    Args:
-        path: the file.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -14,8 +14,6 @@ from mdpr.engine.data_parallel import unwrapped
 from mdpr.engine.steps.attempt import Attempt, Batch
 from mdpr.files import write_atomically
 
-__all__ = ["NonFiniteReport"]
-
 
 @dataclass(frozen=True)
 class NonFiniteReport:

@@ -14,8 +14,6 @@ from fastreid.utils import comm
 from fastreid.utils.events import EventStorage
 from torch import Tensor
 
-__all__ = ["CapturedScalars", "ScalarMeans"]
-
 
 class CapturedScalars(EventStorage):
     """Stands in for the run's storage during a forward pass and keeps scalars as tensors.

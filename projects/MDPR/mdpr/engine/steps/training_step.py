@@ -16,8 +16,6 @@ from mdpr.engine.steps.mixed_precision import Precision
 from mdpr.engine.steps.nonfinite import Finiteness, NonFiniteGuard
 from mdpr.engine.steps.scalars import CapturedScalars, ScalarMeans
 
-__all__ = ["TrainingStep"]
-
 
 class TrainingStep(SimpleTrainer):
     """fast-reid's plain step, in any precision, over several batches, with an eye on what goes wrong.

@@ -7,8 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["for_each", "positions_in_groups", "ragged_ranges"]
-
 
 def for_each(work: Callable[[int], None], starts: Iterable[int]) -> None:
     """Call ``work(start)`` for every block, on as many threads as PyTorch uses.

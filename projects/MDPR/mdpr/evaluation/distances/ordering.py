@@ -3,7 +3,6 @@
 Everything that orders distances does it here, so there is one rule for ties.
 """
 
-import math
 from typing import Final
 
 import numpy as np
@@ -86,8 +85,8 @@ def smallest_cells(block: torch.Tensor, k: int) -> tuple[NDArray[np.int64], NDAr
         (B, k) columns, nearest first, and their values; -1 and NaN where fewer than k cells of the row
         are left.
     """
-    groups = RowGroups(block, k)
-    cells = groups.cells(groups.limit().clamp(max=torch.finfo(block.dtype).max))
+    limit = block.kthvalue(k, dim=1, keepdim=True).values
+    cells = (block <= limit.clamp(max=torch.finfo(block.dtype).max)).nonzero(as_tuple=True)
     values = block[cells].cpu().numpy()
     rows, columns = (index.cpu().numpy() for index in cells)
     return first_cells(rows, columns, values, shape=(len(block), k))
@@ -117,64 +116,3 @@ def first_cells(
     cells = rows[kept], places[kept]
     first[cells], smallest[cells] = columns[order[kept]], values[order[kept]]
     return first, smallest
-
-
-class RowGroups:
-    """Long rows whose columns are dealt into groups, for the few smallest cells in one pass over them.
-
-    Selecting k cells of a row by partial sorting costs more than making the row. Here its columns are
-    dealt into a few hundred groups (column c into group c mod S), and one pass finds each group's
-    smallest cell. The k-th smallest of these is a limit up to which at least k cells of the row lie, and
-    few more, all in groups whose smallest cell is up to it.
-
-    Letters: B rows, G columns, S groups of R columns each, T last columns, each a group of its own
-    (G = S R + T).
-
-    Find each group's smallest cell.
-
-    Args:
-        block: (B, G) values on any device, no NaN; it is kept, not copied.
-        k: number of smallest cells that will be looked for, 1 <= k <= G.
-    """
-
-    def __init__(self, block: torch.Tensor, k: int) -> None:
-        num_columns = block.shape[1]
-        # As many cells in the groups that are looked into as there are groups.
-        num_groups = math.ceil(math.sqrt(num_columns * k))
-        if 2 * num_groups > num_columns:
-            num_groups = num_columns
-        self._k = k
-        self._num_groups = num_groups
-        grouped = num_columns // num_groups * num_groups
-        self._last = block[:, grouped:]
-        self._members = block[:, :grouped].unflatten(1, (-1, num_groups))
-        minima = torch.cat([self._members.amin(dim=1), self._last], dim=1)
-        self._minima = minima.float() if minima.dtype == torch.bfloat16 else minima
-
-    def limit(self) -> torch.Tensor:
-        """Bound the k-th smallest cell of each row from above, (B, 1); float32 for narrower cells."""
-        return self._minima.kthvalue(self._k, dim=1, keepdim=True).values
-
-    def count(self, limit: torch.Tensor) -> torch.Tensor:
-        """Count the groups of each row that have a cell up to its limit (B, 1): (B,) int64."""
-        return (self._minima <= limit).sum(dim=1)
-
-    def cells(self, limit: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Find all cells up to the limit of their row.
-
-        Args:
-            limit: (B, 1); -infinity for a row of which no cell is wanted.
-
-        Returns:
-            Rows and columns (P,) of the cells, in no particular order.
-        """
-        hit = self._minima <= limit
-        rows, groups = hit[:, : self._num_groups].nonzero(as_tuple=True)
-        members = self._members.transpose(1, 2)[rows, groups]
-        place, member = (members <= limit[rows]).nonzero(as_tuple=True)
-        last_rows, last = hit[:, self._num_groups :].nonzero(as_tuple=True)
-        grouped = self._num_groups * self._members.shape[1]
-        return (
-            torch.cat([rows[place], last_rows]),
-            torch.cat([member * self._num_groups + groups[place], last + grouped]),
-        )

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from mdpr.evaluation.distances.checks import check_finite_rows
 
-__all__ = ["DistanceSource", "MatrixDistances", "row_blocks"]
-
 _BLOCK_BYTES: Final = 64 * 2**20
 
 

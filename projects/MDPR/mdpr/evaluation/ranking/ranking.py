@@ -122,11 +122,6 @@ def rank(
 
     Ties are broken by gallery index, the lower one first.
 
-    Args:
-        source: distances.
-        labels: of the source's images.
-        options: protocol and sizes.
-
     Raises:
         ValueError: labels for another number of images; no query with a match.
     """

@@ -36,11 +36,6 @@ class SingleShotDraws:
     ) -> list[NDArray[np.int64]]:
         """Rank the match in each drawn gallery.
 
-        Args:
-            start: index of the block's first query.
-            block: (B, G) distances.
-            pairs: of the block.
-
         Returns:
             (repeats,) ranks from 0, for every query of the block with a match.
         """

@@ -45,19 +45,12 @@ def neighbours_and_distances(
     if k < 1:
         raise ValueError(f"the number of neighbours must be at least 1, got {k}")
     k = min(k, len(features))
-    found = np.empty((len(features), k), dtype=np.int64)
-    distances = np.empty((len(features), k))
-    undecided = []
-    for candidates in find_candidates(features, k, device):
-        rows, columns = candidates.rows, candidates.columns
-        values = squared_distances(features, rows, columns)
-        values[rows == columns] = -np.inf
-        start, stop = candidates.start, candidates.stop
-        shape = (stop - start, k)
-        first = first_cells(rows - start, columns, values, shape=shape)
-        found[start:stop], distances[start:stop] = first
-        undecided.append(candidates.undecided)
-    redo = np.concatenate(undecided)
+    candidates = find_candidates(features, k, device)
+    rows, columns = candidates.rows, candidates.columns
+    values = squared_distances(features, rows, columns)
+    values[rows == columns] = -np.inf
+    found, distances = first_cells(rows, columns, values, shape=(len(features), k))
+    redo = candidates.undecided
     if len(redo):
         found[redo], distances[redo] = _search_exactly(features, redo, k)
     distances[:, 0] = 0.0  # to itself

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from mdpr.files import write_atomically
 
-__all__ = ["Layout", "check_layout", "read_record", "write_record"]
-
 _Record = TypeVar("_Record")
 
 # Name of an array: dtype, and a letter for the length of each dimension.

@@ -4,8 +4,6 @@ from fastreid.config import CfgNode
 from fastreid.utils.registry import Registry
 from torch import nn
 
-__all__ = ["AUXILIARY_LOSS_REGISTRY", "build_auxiliary_losses"]
-
 AUXILIARY_LOSS_REGISTRY = Registry("MDPR_AUXILIARY_LOSS")
 AUXILIARY_LOSS_REGISTRY.__doc__ = """
 What ``MODEL.MDPR.AUXILIARY_LOSSES`` may hold. A registered ``nn.Module`` is made of the config, and

@@ -10,8 +10,6 @@ from torch import Tensor
 from mdpr.modeling.losses.cross_entropy import smoothed_cross_entropy
 from mdpr.modeling.precision import at_least_float32
 
-__all__ = ["EMBEDDING_LOSS_REGISTRY", "EmbeddingLosses"]
-
 HeadOutput = Mapping[str, Tensor]
 LossFunction = Callable[[HeadOutput, Tensor], Tensor]
 
