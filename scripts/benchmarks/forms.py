@@ -28,13 +28,15 @@ NUM_CLASSES = 702  # training identities of DukeMTMC-reID
 class Network:
     """What is built, and what it is given.
 
-    ``depth`` is fast-reid's, such as "50x"; ``size`` is height and width in pixels.
+    ``depth`` is fast-reid's, such as "50x"; ``size`` is height and width in pixels; ``width`` that of the
+    method's embeddings in channels.
     """
 
     depth: str
     ibn: bool
     size: tuple[int, int]
     batch: int
+    width: int = 512
 
     @property
     def name(self) -> str:
@@ -52,7 +54,8 @@ class Network:
         settings: list[Any] = [
             *("MODEL.DEVICE", "cpu", "MODEL.BACKBONE.PRETRAIN", False),
             *("MODEL.BACKBONE.DEPTH", self.depth, "MODEL.BACKBONE.FEAT_DIM", channels),
-            *("MODEL.BACKBONE.WITH_IBN", self.ibn, "MODEL.HEADS.NUM_CLASSES", NUM_CLASSES),
+            *("MODEL.MDPR.EMBEDDING_DIM", self.width, "MODEL.BACKBONE.WITH_IBN", self.ibn),
+            *("MODEL.HEADS.NUM_CLASSES", NUM_CLASSES),
             *("INPUT.SIZE_TRAIN", list(self.size), "INPUT.SIZE_TEST", list(self.size)),
             *("SOLVER.AMP.ENABLED", False, *options),
         ]

@@ -13,15 +13,13 @@ from synth_persons.spec import SynthPersonsSpec
 
 from benchmarks.forms import Network
 
-LOADER_FORMS = ("files", "image cache")
 SPEC = SynthPersonsSpec(train_identities=8, test_identities=1, distractors=0, junk=0)
 
 
-def images_per_second(form: str, network: Network, base: str, budget: float) -> float:
+def images_per_second(network: Network, base: str, budget: float) -> float:
     """Read and augment images of SynthPersons (JPEG, 128 x 64 pixels) with the config's augmentation.
 
     Args:
-        form: one of ``LOADER_FORMS``; the cache is full when timing starts.
         network: images get its size.
         base: path of the config.
         budget: seconds of drawing.
@@ -31,8 +29,7 @@ def images_per_second(form: str, network: Network, base: str, budget: float) -> 
         write_set(Path(folder), SPEC)
         paths = Path(folder).glob("*train/*")
         items: list[TrainItem] = [(str(path), path.name[:4], path.name[6]) for path in paths]
-        cache = str(Path(folder) / "cache") if form == "image cache" else ""
-        training_set = TrainingSet(network.config(base, "DATALOADER.IMAGE_CACHE", cache), items)
+        training_set = TrainingSet(network.config(base), items)
         for index in range(len(items)):
             training_set.read_image(index)
         start, drawn = time.perf_counter(), 0

@@ -37,14 +37,14 @@ from benchmarks.forms import (
     runs_plainly,
     train_form,
 )
-from benchmarks.loading import LOADER_FORMS, images_per_second
+from benchmarks.loading import images_per_second
 from benchmarks.measuring import Case, Row
 from benchmarks.model_tables import PAGE
 from benchmarks.pages import Results, argument_parser, run
 
 BASE = str(Path(__file__).resolve().parents[2] / "configs/Base-MDPR.yml")
 MAKE = {"eval": eval_form, "train": train_form}
-SMALL, SMALLEST = (Network("18x", False, (64, 32), batch) for batch in (4, 1))
+SMALL, SMALLEST = (Network("18x", False, (64, 32), batch, width=64) for batch in (4, 1))
 SIZES = ((256, 128), (320, 160), (384, 192))
 GROWN = {
     "batch": [Network("50x", False, SIZES[0], batch) for batch in (1, 4, 16, 64)],
@@ -102,9 +102,9 @@ def measure_first_image(form: str, network: Network) -> list[Row]:
     return [{"seconds": time.perf_counter() - start}]
 
 
-def measure_loader(form: str, network: Network, budget: float) -> list[Row]:
+def measure_loader(network: Network, budget: float) -> list[Row]:
     """Images a second out of one loader process."""
-    rate = images_per_second(form, network, BASE, budget)
+    rate = images_per_second(network, BASE, budget)
     return [{"images_per_second": rate, "seconds": 1 / rate}]
 
 
@@ -167,8 +167,7 @@ def _growth(grown: dict[str, list[Network]], forms: Sequence[str], budget: float
 
 
 def _loading_and_start(network: Network, budget: float) -> Iterator[Case]:
-    for form in LOADER_FORMS:
-        yield Case(_names("loader", form, network), measure_loader, (form, network, budget))
+    yield Case(_names("loader", "files", network), measure_loader, (network, budget))
     for form in (ACCELERATED, "deploy"):
         yield Case(_names("first image", form, network), measure_first_image, (form, network))
 

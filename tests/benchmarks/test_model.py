@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from benchmarks import model
-from benchmarks.forms import EVAL_FORMS, ONE_KERNEL, TRAIN_FORMS, Network
+from benchmarks.forms import EVAL_FORMS, ONE_KERNEL, TRAIN_FORMS
 from benchmarks.measuring import Case, gigaflops, measure_all
 from benchmarks.model_tables import PAGE
 from mdpr.host import cpu_computes_in_bfloat16
@@ -25,7 +25,7 @@ def test_plan_covers_what_the_page_speaks_of(monkeypatch):
     monkeypatch.setattr(model, "cpu_computes_in_bfloat16", lambda: True)
     assert {names["form"] for names in named("eval")} == {*EVAL_FORMS, *ONE_KERNEL}
     assert {names["form"] for names in named("train")} == {*TRAIN_FORMS, *ONE_KERNEL}
-    large = {"depth": "101x", "ibn": True, "size": (384, 192), "batch": 16}
+    large = {"depth": "101x", "ibn": True, "size": (384, 192), "batch": 16, "width": 512}
     assert large in [names["network"] for names in named("eval")]
     assert {names["network"]["batch"] for names in named("growth: batch")} == {1, 4, 16, 64}
 
@@ -52,7 +52,7 @@ def quick(make_folder):
 
 
 def test_a_case_has_a_process_and_an_environment_of_its_own():
-    network = Network("18x", False, (64, 32), 4)
+    network = model.SMALL
     (names,) = [{"table": "train", "form": "plain", "network": None}]
     arguments = ("train", "plain", network)
     environment = {"MALLOC_MMAP_THRESHOLD_": "65536"}

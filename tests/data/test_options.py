@@ -73,7 +73,6 @@ def test_no_other_keys_are_added():
         "DATASETS.IMAGE_FOLDER.PATH",
         "DATASETS.IMAGE_FOLDER.CSV",
         "DATALOADER.SKIP_BROKEN_IMAGES",
-        "DATALOADER.IMAGE_CACHE",
     }
 
 

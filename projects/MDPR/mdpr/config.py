@@ -162,7 +162,3 @@ def add_dataset_config(cfg: CfgNode) -> None:
     # An unreadable image in training: False stops with its path; True replaces it by another image of
     # the same identity and logs it. Evaluation always stops.
     cfg.DATALOADER.SKIP_BROKEN_IMAGES = False
-
-    # Folder in which decoded training images are kept in their training size, so that later epochs and
-    # runs read no image files: height * width * 3 bytes an image. "" keeps none.
-    cfg.DATALOADER.IMAGE_CACHE = ""

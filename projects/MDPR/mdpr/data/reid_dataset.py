@@ -9,7 +9,6 @@ import torch
 from fastreid.data.common import CommDataset
 from PIL import Image
 
-from mdpr.data.image_cache import ImageCache
 from mdpr.data.images import ImageReadError, read_rgb
 from mdpr.errors import DatasetError
 
@@ -27,7 +26,6 @@ class ReIDDataset(CommDataset):
             identity, or else by the next readable image of the list. The same image is always
             replaced by the same one while the files stay as they are.
         has_identities: whether the items say who is who, so that a score can be computed.
-        cache: of images that were read before, which are handed out in its size; None reads files.
 
     Raises:
         DatasetError: there are no items.
@@ -41,7 +39,6 @@ class ReIDDataset(CommDataset):
         *,
         skip_broken: bool = False,
         has_identities: bool = True,
-        cache: ImageCache | None = None,
     ) -> None:
         if not img_items:
             purpose = "train on" if relabel else "evaluate on"
@@ -52,7 +49,6 @@ class ReIDDataset(CommDataset):
         super().__init__(img_items, transform, relabel)
         self.skip_broken = skip_broken
         self.has_identities = has_identities
-        self._cache = cache
         # In shared memory, so that loader workers, each with a copy of this object, mark the same list.
         self._broken = torch.zeros(len(img_items), dtype=torch.uint8).share_memory_()
         self._of_identity: dict[Any, list[int]] = defaultdict(list)
@@ -97,12 +93,7 @@ class ReIDDataset(CommDataset):
         return [self.img_items[index][0] for index in self._broken.nonzero().flatten().tolist()]
 
     def _read(self, index: int) -> Image.Image:
-        if self._cache is None:
-            return read_rgb(self.img_items[index][0])
-        image = self._cache.get(index)
-        return (
-            self._cache.put(index, read_rgb(self.img_items[index][0])) if image is None else image
-        )
+        return read_rgb(self.img_items[index][0])
 
     def _replacement(self, index: int, error: ImageReadError) -> tuple[int, Image.Image]:
         if not self.skip_broken:

@@ -7,7 +7,6 @@ from PIL import Image
 from torch.utils.data import get_worker_info
 
 from mdpr.data.augmentation import build_train_transforms
-from mdpr.data.image_cache import training_cache
 from mdpr.data.randomness import Purpose, global_generators_seeded, seed_global_generators
 from mdpr.data.reid_dataset import ReIDDataset
 from mdpr.data.sampling import Draw
@@ -21,8 +20,7 @@ class TrainingSet(ReIDDataset):
     independent of the number of loader processes, and of what they did before.
 
     Args:
-        cfg: ``SEED``, ``INPUT``, ``DATALOADER.SKIP_BROKEN_IMAGES`` and ``DATALOADER.IMAGE_CACHE`` are
-            read.
+        cfg: ``SEED``, ``INPUT`` and ``DATALOADER.SKIP_BROKEN_IMAGES`` are read.
         items: (path, identity, camera) of each training image.
 
     Raises:
@@ -30,13 +28,7 @@ class TrainingSet(ReIDDataset):
     """
 
     def __init__(self, cfg: CfgNode, items: list[TrainItem]) -> None:
-        super().__init__(
-            items,
-            None,
-            relabel=True,
-            skip_broken=cfg.DATALOADER.SKIP_BROKEN_IMAGES,
-            cache=training_cache(cfg, [path for path, _, _ in items]),
-        )
+        super().__init__(items, None, skip_broken=cfg.DATALOADER.SKIP_BROKEN_IMAGES)
         self._seed = cfg.SEED
         # A bound method, as loader processes may be started anew and get all this as a pickle.
         self.transform = build_train_transforms(cfg, self._patch_source, len(items))
