@@ -20,12 +20,8 @@ DATASET = "SynthPersons"
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--output", type=Path, default=ROOT / "logs/Synthetic", help="folder of the runs"
-    )
-    parser.add_argument(
-        "options", nargs=argparse.REMAINDER, help="KEY VALUE ... for both trainings"
-    )
+    parser.add_argument("--output", type=Path, default=ROOT / "logs/Synthetic", help="folder of the runs")
+    parser.add_argument("options", nargs=argparse.REMAINDER, help="KEY VALUE ... for both trainings")
     arguments = parser.parse_args()
     rows = []
     for name, config in RUNS.items():

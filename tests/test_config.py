@@ -67,9 +67,7 @@ def test_configs_state_only_differences(file):
 
 def test_every_key_of_the_method_is_read():
     assert {key.lower() for key in config().MODEL.MDPR} == set(MDPRSettings.__dataclass_fields__)
-    sources = "".join(
-        path.read_text() for path in (ROOT / "projects/MDPR/mdpr/modeling").rglob("*.py")
-    )
+    sources = "".join(path.read_text() for path in (ROOT / "projects/MDPR/mdpr/modeling").rglob("*.py"))
     for field in MDPRSettings.__dataclass_fields__:
         uses = re.findall(rf"settings\.{field}\b", sources)
         # `distillation` is read through `distills`; recomputation is no part of the method's modules.

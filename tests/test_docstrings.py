@@ -49,9 +49,7 @@ def test_args_are_the_signature(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             names = documented(node)
-            expected = (
-                constructor_of(node) if isinstance(node, ast.ClassDef) else arguments_of(node)
-            )
+            expected = constructor_of(node) if isinstance(node, ast.ClassDef) else arguments_of(node)
             if names is not None and names != expected:
                 wrong.append((node.name, names, expected))
             if node.name == "__init__" and ast.get_docstring(node):
@@ -60,8 +58,6 @@ def test_args_are_the_signature(path):
 
 
 def test_a_wrong_name_is_found():
-    function = ast.parse(
-        'def f(a, *b, c):\n    """X.\n\n    Args:\n        a, c: y.\n    """'
-    ).body[0]
+    function = ast.parse('def f(a, *b, c):\n    """X.\n\n    Args:\n        a, c: y.\n    """').body[0]
     assert documented(function) == ["a", "c"]
     assert arguments_of(function) == ["a", "b", "c"]

@@ -36,7 +36,7 @@ def copied(tmp_path):
 @pytest.mark.parametrize(
     ("file", "line", "named"),
     [
-        ("mdpr/modeling/fusion.py", "import mdpr.kernels.pooling", "mdpr.modeling.fusion"),
+        ("mdpr/modeling/fusion.py", "import mdpr.kernels.convolution", "mdpr.modeling.fusion"),
         ("mdpr/config.py", "from mdpr.errors import ConfigError", "mdpr.config"),
         ("mdpr/evaluation/gather.py", "import mdpr.checkpoint.reading", "mdpr.evaluation.gather"),
         ("synth_persons/draw.py", "import mdpr.errors", "synth_persons.draw"),
@@ -54,9 +54,7 @@ def test_the_layers_hold_and_name_every_room(copied):
     result = lint(copied)
     assert result.returncode == 0, result.stdout
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    named = {
-        room.strip() for layer in contracts["contracts"][0]["layers"] for room in layer.split("|")
-    }
+    named = {room.strip() for layer in contracts["contracts"][0]["layers"] for room in layer.split("|")}
     rooms = {
         path.stem
         for path in (PACKAGES / "mdpr").iterdir()

@@ -39,8 +39,6 @@ def test_every_file_named_is_there():
     linked = re.findall(r"\]\(([^):]+)\)", TEXT)
     assert len(named) > 10
     assert len(linked) > 2
-    missing = [
-        name for name in named if not any((base / name).exists() for base in (package, ROOT))
-    ]
+    missing = [name for name in named if not any((base / name).exists() for base in (package, ROOT))]
     missing += [link for link in linked if not (PAGE.parent / link).exists()]
     assert missing == []

@@ -97,9 +97,7 @@ def panels(results: Results) -> list[Panel]:
     """Seconds against N, each with the growth that it should have."""
     rows = growth_rows(results)
     powers = {"rank": 2, "neighbours": 2, "encode": 1, "distances and rank": 2}
-    lines = {
-        label: [(row[0], row[column]) for row in rows] for column, label in enumerate(powers, 2)
-    }
+    lines = {label: [(row[0], row[column]) for row in rows] for column, label in enumerate(powers, 2)}
     title = "Dotted: growth with N (encode) or N\N{SUPERSCRIPT TWO} (the others)"
     axis = "images N (a tenth of them queries)"
     return [Panel(axis, "seconds", lines, powers, title)] if rows else []

@@ -86,9 +86,7 @@ class Stages(list[Row]):
     process, libraries and input included (None but on Linux), and a figure, such as an mAP in percent.
     """
 
-    def run(
-        self, name: str, work: Callable[[], Any], value_of: Callable[[Any], float] | None = None
-    ) -> Any:
+    def run(self, name: str, work: Callable[[], Any], value_of: Callable[[Any], float] | None = None) -> Any:
         """Run one stage and return what it returned; ``value_of`` takes the figure from that."""
         forget_peak()
         before, start = megabytes("VmRSS"), time.perf_counter()

@@ -31,9 +31,7 @@ def costs(results: Results, name: str) -> str:
     """What each form of a network takes, beside the plain one."""
     rows = _rows(results, name)
     plain = {row["name"]: row for row in rows if row["form"] == PLAIN}
-    return table(
-        [_costs_of(row, plain[row["name"]], _peaks(results)) for row in rows], COST_HEADERS
-    )
+    return table([_costs_of(row, plain[row["name"]], _peaks(results)) for row in rows], COST_HEADERS)
 
 
 def _costs_of(row: Row, plain: Row, peaks: dict[str, float]) -> list[str]:
@@ -80,9 +78,7 @@ def growth(results: Results, axis: str) -> str:
 
 
 def panels(results: Results) -> list[Panel]:
-    return [
-        Panel(axis, "ms an image", growth_lines(results, axis)) for axis in growth_axes(results)
-    ]
+    return [Panel(axis, "ms an image", growth_lines(results, axis)) for axis in growth_axes(results)]
 
 
 def loader(results: Results) -> str:

@@ -76,15 +76,11 @@ def argument_parser(description: str | None, page: Page) -> argparse.ArgumentPar
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     files = f"{page.name}_benchmark.json and {page.picture} there, tables into {page.name}.md"
     parser.add_argument("--docs", type=Path, metavar="FOLDER", help=f"write {files}")
-    parser.add_argument(
-        "--from-json", type=Path, metavar="FILE", help="measure nothing, take these"
-    )
+    parser.add_argument("--from-json", type=Path, metavar="FILE", help="measure nothing, take these")
     return parser
 
 
-def run(
-    page: Page, arguments: argparse.Namespace, measure: Callable[[argparse.Namespace], Results]
-) -> int:
+def run(page: Page, arguments: argparse.Namespace, measure: Callable[[argparse.Namespace], Results]) -> int:
     """Measure, or read, and write what was asked for; the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     given = arguments.from_json

@@ -58,9 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if difference <= arguments.tolerance else 1
 
 
-def train(
-    arguments: argparse.Namespace, folder: Path, options: Sequence[str]
-) -> dict[str, float] | None:
+def train(arguments: argparse.Namespace, folder: Path, options: Sequence[str]) -> dict[str, float] | None:
     """Scores and minutes of one run; None where it failed."""
     started = time.perf_counter()
     finished = subprocess.run(

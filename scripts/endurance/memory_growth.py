@@ -64,12 +64,9 @@ def growth(memory: Mapping[int, Sequence[int]], settled: int) -> dict[int, float
     """
     for rank, values in memory.items():
         if len(values) <= settled:
-            raise ValueError(
-                f"rank {rank} recorded {len(values)} epochs: expected more than {settled}"
-            )
+            raise ValueError(f"rank {rank} recorded {len(values)} epochs: expected more than {settled}")
     return {
-        rank: 100.0 * (max(values[settled:]) / values[settled - 1] - 1)
-        for rank, values in memory.items()
+        rank: 100.0 * (max(values[settled:]) / values[settled - 1] - 1) for rank, values in memory.items()
     }
 
 
@@ -102,9 +99,7 @@ class StallWatch:
             lines = 0
             with suppress(OSError):
                 # The slowest process counts.
-                lines = min(
-                    (len(values) for values in read_memory(self._folder).values()), default=0
-                )
+                lines = min((len(values) for values in read_memory(self._folder).values()), default=0)
             if lines != recorded:
                 moved, recorded = time.monotonic(), lines
             elif time.monotonic() - moved > self._seconds:

@@ -78,9 +78,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--settled", type=int, default=5, help="epoch to compare with")
     parser.add_argument("--limit", type=float, default=5.0, help="growth allowed, in percent")
-    parser.add_argument(
-        "--stall-seconds", type=float, default=300.0, help="longest time an epoch may take"
-    )
+    parser.add_argument("--stall-seconds", type=float, default=300.0, help="longest time an epoch may take")
     parser.add_argument("--output", type=Path, help="folder of the run; default: a temporary one")
     parser.add_argument("--json", type=Path, help="also write what was found to this file")
     parsed = parser.parse_args(arguments)
@@ -108,9 +106,7 @@ def run(arguments: argparse.Namespace, folder: Path) -> list[str]:
     return []
 
 
-def report(
-    arguments: argparse.Namespace, folder: Path, seconds: float, problems: list[str]
-) -> dict:
+def report(arguments: argparse.Namespace, folder: Path, seconds: float, problems: list[str]) -> dict:
     memory = read_memory(folder)
     grown = {} if problems else growth(memory, arguments.settled)
     problems += [

@@ -42,9 +42,7 @@ def test_bfloat16_is_not_measured_where_it_is_emulated(monkeypatch):
 def quick(make_folder):
     """Files of a quick run with a page."""
     folder = make_folder("docs")
-    (folder / "speed.md").write_text(
-        "A\n<!-- benchmark: begin -->\nold\n<!-- benchmark: end -->\nB\n"
-    )
+    (folder / "speed.md").write_text("A\n<!-- benchmark: begin -->\nold\n<!-- benchmark: end -->\nB\n")
     threads = torch.get_num_threads()
     assert model.main(["--quick", "--docs", str(folder)]) == 0
     torch.set_num_threads(threads)

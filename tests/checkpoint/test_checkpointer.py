@@ -33,9 +33,7 @@ def test_round_trip_with_state(tmp_path, model):
     torch.manual_seed(1)
     other = build_model(tiny_config())
     assert not equal(model, other)
-    checkpointer = SafeCheckpointer(
-        other, str(tmp_path), optimizer=torch.optim.Adam(other.parameters())
-    )
+    checkpointer = SafeCheckpointer(other, str(tmp_path), optimizer=torch.optim.Adam(other.parameters()))
     beside = checkpointer.resume_or_load("", resume=True)
     assert equal(model, other)
     assert beside["epoch"] == 0
@@ -128,9 +126,7 @@ def test_interrupted_save_leaves_the_last_one(tmp_path, model, monkeypatch):
 
     monkeypatch.setattr("os.fdopen", FullDisk)
     for name in ("model_0001", "model_0000"):
-        with pytest.raises(
-            CheckpointError, match=r"model_000\d.pth could not be written .No space"
-        ) as e:
+        with pytest.raises(CheckpointError, match=r"model_000\d.pth could not be written .No space") as e:
             checkpointer.save(name, epoch=1)
         assert "make room and go on with --resume" in str(e.value)
     assert (tmp_path / "last_checkpoint").read_text() == "model_0000.pth"

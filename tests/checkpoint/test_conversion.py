@@ -58,10 +58,7 @@ def test_round_trip_is_bit_equal(official, tmp_path, suffix, later_variant):
     convert_file(back, again)
     weights = state_dict_of(read_checkpoint(official), official)
     returned = state_dict_of(read_checkpoint(back), back)
-    names = {
-        name.replace(".conv.", ".") if name.startswith("predictor") else name: name
-        for name in returned
-    }
+    names = {name.replace(".conv.", ".") if name.startswith("predictor") else name: name for name in returned}
     assert set(names) == set(weights)
     assert all(torch.equal(returned[names[name]], weights[name]) for name in weights)
     one, other = (state_dict_of(read_checkpoint(path), path) for path in (ours, again))

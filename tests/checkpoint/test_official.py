@@ -23,9 +23,7 @@ def official(name, later_variant=False):
     weights = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
     if later_variant:
         weights = {
-            key.replace("predictor1.", "predictor1.conv.").replace(
-                "predictor2.", "predictor2.conv."
-            ): value
+            key.replace("predictor1.", "predictor1.conv.").replace("predictor2.", "predictor2.conv."): value
             for key, value in weights.items()
         }
     return weights
@@ -37,9 +35,7 @@ def test_full_checkpoint_is_accepted_whole(name, later_variant):
     weights = official(name, later_variant)
     converted = convert_official_state_dict(weights)
     with torch.device("meta"):
-        model = build_model(
-            config(FULL[name], "MODEL.HEADS.NUM_CLASSES", 702, "MODEL.DEVICE", "meta")
-        )
+        model = build_model(config(FULL[name], "MODEL.HEADS.NUM_CLASSES", 702, "MODEL.DEVICE", "meta"))
     own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     assert {key: tuple(value.shape) for key, value in converted.items()} == own
 

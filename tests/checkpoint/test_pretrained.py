@@ -51,10 +51,7 @@ def test_reaches_the_stem_and_both_branches(tmp_path, imagenet, prefix, wrapper,
         assert torch.equal(branch.layer4[1].bn2.running_var, imagenet["layer4.1.bn2.running_var"])
     (record,) = [r for r in caplog.records if "Pretrained backbone" in r.message]
     assert record.levelno == logging.INFO
-    assert (
-        "100 matched (100.0% of the backbone), 0 missing, 0 unexpected, 0 wrong shape"
-        in record.message
-    )
+    assert "100 matched (100.0% of the backbone), 0 missing, 0 unexpected, 0 wrong shape" in record.message
 
 
 def test_moco_file_with_two_encoders_and_a_queue(tmp_path, imagenet):

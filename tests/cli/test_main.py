@@ -29,9 +29,7 @@ def test_help_names_every_subcommand(arguments, capsys):
 def test_a_wrong_subcommand_is_one_line(capsys):
     assert main(["evaluate-feature"]) == 2
     message = capsys.readouterr().err
-    assert message.startswith(
-        "error: mdpr has no subcommand 'evaluate-feature': expected one of train,"
-    )
+    assert message.startswith("error: mdpr has no subcommand 'evaluate-feature': expected one of train,")
     assert message.endswith("(did you mean 'evaluate-features'?)\n")
     assert message.count("\n") == 1
 

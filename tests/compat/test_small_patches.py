@@ -28,9 +28,7 @@ def images(tmp_path):
 
 
 def test_fastreids_loaders_work_without_a_gpu(images):
-    cfg = tiny_config(
-        "SOLVER.IMS_PER_BATCH", 4, "DATALOADER.NUM_INSTANCE", 2, "DATALOADER.NUM_WORKERS", 0
-    )
+    cfg = tiny_config("SOLVER.IMS_PER_BATCH", 4, "DATALOADER.NUM_INSTANCE", 2, "DATALOADER.NUM_WORKERS", 0)
     train_set = CommDataset(images, build_transforms(cfg, is_train=True))
     loader = fastreid.data.build.build_reid_train_loader(cfg, train_set=train_set)
     batch = next(iter(loader))

@@ -153,9 +153,7 @@ def test_patches_are_as_large_and_as_frequent_as_fastreids():
     assert (ours > 0).mean() == pytest.approx(0.5, abs=0.04)
     pasted = ours[ours > 0]
     for quantile in (0.1, 0.25, 0.5, 0.75, 0.9):
-        assert np.quantile(pasted, quantile) == pytest.approx(
-            np.quantile(theirs, quantile), rel=0.15, abs=8
-        )
+        assert np.quantile(pasted, quantile) == pytest.approx(np.quantile(theirs, quantile), rel=0.15, abs=8)
 
 
 def sizes_of_pool(pooled):

@@ -129,9 +129,7 @@ def test_an_empty_folder_is_named(tmp_path):
 @pytest.mark.parametrize("name", FOLDER_SETS)
 def test_a_name_that_does_not_parse(name, tmp_path):
     folder = SETS[name][0](tmp_path)
-    bad = (
-        sorted(folder.rglob("query"))[-1] / f"holiday{'.jpeg' if name == 'SynergyReID' else '.jpg'}"
-    )
+    bad = sorted(folder.rglob("query"))[-1] / f"holiday{'.jpeg' if name == 'SynergyReID' else '.jpg'}"
     save(bad, EXTRA)
     with pytest.raises(DatasetError) as error:
         load(name, tmp_path)
@@ -272,9 +270,7 @@ class TestSynergyReID:
         assert {identity for _, identity, _ in dataset.query + dataset.gallery} == {-1}
         assert not dataset.has_identities
         # Nobody can be trained on whose identity is unknown.
-        combined = load(
-            "SynergyReID", tmp_path, "DATASETS.SYNERGYREID.CHALLENGE", True, combineall=True
-        )
+        combined = load("SynergyReID", tmp_path, "DATASETS.SYNERGYREID.CHALLENGE", True, combineall=True)
         assert len(combined.train) == TINY.counts["train"]
 
 

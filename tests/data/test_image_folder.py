@@ -106,9 +106,7 @@ def test_a_query_without_a_gallery(tmp_path):
 
 def test_no_image_at_all(tmp_path):
     (tmp_path / "mine").mkdir()
-    with pytest.raises(
-        DatasetError, match=r"mine holds no image\. Set DATASETS\.IMAGE_FOLDER\.PATH"
-    ):
+    with pytest.raises(DatasetError, match=r"mine holds no image\. Set DATASETS\.IMAGE_FOLDER\.PATH"):
         load("ImageFolderReID", tmp_path, *PATH)
 
 

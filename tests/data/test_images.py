@@ -42,9 +42,7 @@ def test_grey_is_what_fastreid_makes_of_it(tmp_path):
     assert np.array_equal(read(path), np.asarray(read_image(str(path))))
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(height=st.integers(1, 40), width=st.integers(1, 40), seed=st.integers(0, 2**32 - 1))
 def test_lossless_rgb_keeps_every_pixel(tmp_path, height, width, seed):
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)

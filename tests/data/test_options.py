@@ -105,10 +105,7 @@ def test_a_project_adds_a_data_set_with_an_option_in_one_file(tmp_path, own_file
     assert run.returncode == 0, run.stdout + run.stderr
     good, bad, extended = run.stdout.splitlines()
     assert good == "('indoor', 'train')"
-    assert (
-        bad
-        == "DATASETS.MY_SET.PLACE is 'indor': expected one of indoor, outdoor (did you mean 'indoor'?)"
-    )
+    assert bad == "DATASETS.MY_SET.PLACE is 'indor': expected one of indoor, outdoor (did you mean 'indoor'?)"
     assert extended == "7 'none'"
 
 

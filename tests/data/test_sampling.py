@@ -145,8 +145,6 @@ def test_cameras_in_the_shares_that_were_asked_for():
     ],
 )
 def test_camera_weights_that_cannot_work(weights, batch, message):
-    cfg = config(
-        "SetReWeightSampler", "DATALOADER.SET_WEIGHT", weights, "SOLVER.IMS_PER_BATCH", batch
-    )
+    cfg = config("SetReWeightSampler", "DATALOADER.SET_WEIGHT", weights, "SOLVER.IMS_PER_BATCH", batch)
     with pytest.raises(ConfigError, match=message):
         build_batches(cfg, ITEMS)

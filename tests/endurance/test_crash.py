@@ -59,10 +59,7 @@ def write_run(folder, losses, state=STATE, result=50.0):
 def test_runs_are_compared_but_for_the_clock(tmp_path):
     history = {**STATE["history"], "time": {"values": [[1.0, 1]]}}
     one = write_run(tmp_path / "one", [3.0, 2.0])
-    assert (
-        compare_runs(one, write_run(tmp_path / "same", [3.0, 2.0], {**STATE, "history": history}))
-        == []
-    )
+    assert compare_runs(one, write_run(tmp_path / "same", [3.0, 2.0], {**STATE, "history": history})) == []
     for name, losses, result, where in (
         ("loss", [3.0, 2.1], 50.0, "metrics.json: /1/loss: 2.0 and 2.1"),
         ("line", [3.0, 2.0, 2.0], 50.0, "metrics.json: : 2 and 3 items"),

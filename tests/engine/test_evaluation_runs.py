@@ -31,9 +31,7 @@ def datasets(make_folder):
 
 @pytest.fixture(scope="module")
 def options():
-    return (
-        *("DATALOADER.NUM_WORKERS", 0, "DATASETS.NAMES", ("DukeMTMC",), "DATASETS.TESTS", SETS),
-    )
+    return (*("DATALOADER.NUM_WORKERS", 0, "DATASETS.NAMES", ("DukeMTMC",), "DATASETS.TESTS", SETS),)
 
 
 class Noisy(nn.Module):
@@ -74,9 +72,7 @@ def test_several_sets_in_one_run(datasets, options, tmp_path, monkeypatch, caplo
 
 def test_a_missing_set_is_named_before_any_is_evaluated(datasets, options, tmp_path, monkeypatch):
     monkeypatch.setenv("FASTREID_DATASETS", str(datasets))
-    cfg = tiny_config(
-        *options, "DATASETS.TESTS", ("DukeMTMC", "MSMT17"), "OUTPUT_DIR", str(tmp_path)
-    )
+    cfg = tiny_config(*options, "DATASETS.TESTS", ("DukeMTMC", "MSMT17"), "OUTPUT_DIR", str(tmp_path))
     with pytest.raises(DatasetError, match="MSMT17"):
         Trainer.test(cfg, None)
 

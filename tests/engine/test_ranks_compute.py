@@ -122,9 +122,7 @@ def test_buffers_are_shared_for_evaluation(folder):
     name = "heads.hard_global.bottleneck.0.running_mean"
     assert not torch.equal(first["buffers"][name], second["buffers"][name])
     for each in (first, second):
-        assert all(
-            torch.equal(each["shared"][key], first["buffers"][key]) for key in each["shared"]
-        )
+        assert all(torch.equal(each["shared"][key], first["buffers"][key]) for key in each["shared"])
 
 
 def test_processes_speak(folder):

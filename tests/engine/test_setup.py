@@ -27,9 +27,7 @@ def config(*options):
 
 
 def test_never_evaluating_means_at_the_end():
-    cfg, notes = make_config(
-        str(CONFIGS / "Synthetic/mdpr_R18.yml"), [*OPTIONS, "TEST.EVAL_PERIOD", "0"]
-    )
+    cfg, notes = make_config(str(CONFIGS / "Synthetic/mdpr_R18.yml"), [*OPTIONS, "TEST.EVAL_PERIOD", "0"])
     assert cfg.TEST.EVAL_PERIOD == cfg.SOLVER.MAX_EPOCH
     assert any("EVAL_PERIOD" in note for note in notes)
 

@@ -101,9 +101,7 @@ def test_curves(run):
     lines = [json.loads(line) for line in (folder / "metrics.json").read_text().splitlines()]
     assert [line["iteration"] for line in lines] == [3, 7]  # the ends of the epochs
     for line in lines:
-        terms = sum(
-            value for name, value in line.items() if name.startswith("loss_") and "/" not in name
-        )
+        terms = sum(value for name, value in line.items() if name.startswith("loss_") and "/" not in name)
         groups = sum(value for name, value in line.items() if name.startswith("loss_group/"))
         assert line["total_loss"] == pytest.approx(terms, rel=1e-5)
         assert line["total_loss"] == pytest.approx(groups, rel=1e-5)
@@ -119,9 +117,7 @@ def test_weights_moved(run):
         torch.load(folder / name, weights_only=True)["model"]
         for name in ("model_0000.pth", "model_final.pth")
     )
-    still = [
-        name for name in first if name.endswith("weight") and torch.equal(first[name], last[name])
-    ]
+    still = [name for name in first if name.endswith("weight") and torch.equal(first[name], last[name])]
     assert still == []
 
 

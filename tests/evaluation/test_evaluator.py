@@ -88,9 +88,7 @@ def test_equals_fastreid(options, fastreid_on_cpu):
     assert all(type(value) is float for value in result.values())
 
 
-@pytest.mark.parametrize(
-    "options", [(), ("TEST.RERANK.ENABLED", True), ("TEST.AQE.ENABLED", True)], ids=str
-)
+@pytest.mark.parametrize("options", [(), ("TEST.RERANK.ENABLED", True), ("TEST.AQE.ENABLED", True)], ids=str)
 @pytest.mark.parametrize(
     ("wanted", "has_gpu", "device"),
     [("cpu", True, "cpu"), ("cuda", False, "cpu"), ("cuda:1", True, "cuda:1")],
@@ -280,9 +278,7 @@ def test_nothing_seen():
 def test_batch_with_a_missing_label():
     features, person, camera = dataset()
     with pytest.raises(ValueError, match="100 features, 99 person labels and 100 camera labels"):
-        ReidEvaluator(config(), NUM_QUERY).process(
-            {"targets": person[:-1], "camids": camera}, features
-        )
+        ReidEvaluator(config(), NUM_QUERY).process({"targets": person[:-1], "camids": camera}, features)
 
 
 def test_query_without_match_is_logged(caplog):

@@ -72,7 +72,5 @@ def test_wrong_values_are_named_before_anything_is_evaluated(options, message):
 def test_wrong_types_are_named():
     cfg = config()
     cfg.TEST.MDPR.SAVE_FEATURES = "yes"
-    with pytest.raises(
-        ConfigError, match=r"TEST\.MDPR\.SAVE_FEATURES is 'yes': expected True or False"
-    ):
+    with pytest.raises(ConfigError, match=r"TEST\.MDPR\.SAVE_FEATURES is 'yes': expected True or False"):
         EvaluationSettings.from_config(cfg)

@@ -93,11 +93,7 @@ class TestDeployed:
         assert not any("Norm" in kind or "Softmax" in kind for kind in kinds)
         names = " ".join(name for name, _ in deployed.named_parameters())
         assert not any(word in names for word in ("attention", "pooling", "bap", "distillation"))
-        kernels = [
-            tuple(p.shape[2:])
-            for n, p in deployed.network.fusion.named_parameters()
-            if p.dim() == 4
-        ]
+        kernels = [tuple(p.shape[2:]) for n, p in deployed.network.fusion.named_parameters() if p.dim() == 4]
         assert kernels == [(3, 3)] * 4
 
     def test_stays_in_eval_mode_and_keeps_no_graph(self):

@@ -65,14 +65,10 @@ def test_pointwise_and_spatial_are_one(bias):
 
 BLOCKS = {
     "basic": lambda: BasicBlock(8, 8, "BN"),
-    "basic, IBN, smaller": lambda: BasicBlock(
-        8, 16, "BN", True, stride=2, downsample=downsample(2)
-    ),
+    "basic, IBN, smaller": lambda: BasicBlock(8, 16, "BN", True, stride=2, downsample=downsample(2)),
     "bottleneck": lambda: Bottleneck(16, 4, "BN"),
     "bottleneck, IBN": lambda: Bottleneck(8, 4, "BN", True, downsample=downsample(1)),
-    "bottleneck, squeeze and excitation": lambda: Bottleneck(
-        16, 4, "BN", with_se=True, reduction=4
-    ),
+    "bottleneck, squeeze and excitation": lambda: Bottleneck(16, 4, "BN", with_se=True, reduction=4),
     "fusion": lambda: FusionBlock(8, "BN"),
     "embedding": lambda: EmbeddingBlock(8, 4, "BN"),
     "attention": lambda: AttentionLogits(8, 3, "BN"),

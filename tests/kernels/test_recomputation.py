@@ -39,9 +39,7 @@ def test_losses_gradients_and_statistics_are_the_same(options):
     expected, kept = step(plain, batch)
     losses, kept_when_recomputing = step(recomputing, batch)
     assert {n: v.item() for n, v in losses.items()} == {n: v.item() for n, v in expected.items()}
-    for (name, ours), theirs in zip(
-        recomputing.named_parameters(), plain.parameters(), strict=True
-    ):
+    for (name, ours), theirs in zip(recomputing.named_parameters(), plain.parameters(), strict=True):
         if theirs.grad is not None:
             assert torch.equal(ours.grad, theirs.grad), name
     for name, value in plain.state_dict().items():

@@ -67,9 +67,7 @@ def test_wide_convolution_takes_it_and_rounds_little(bias, calls):
         assert (one - other).abs().max() <= 1e-5 * other.abs().max()
 
 
-@pytest.mark.parametrize(
-    "options", [{"stride": 2, "padding": 1}, {}, {"groups": 2, "padding": 1}], ids=str
-)
+@pytest.mark.parametrize("options", [{"stride": 2, "padding": 1}, {}, {"groups": 2, "padding": 1}], ids=str)
 def test_other_geometries_do_not(options, calls):
     Convolution(512, 512, 3, **options)(torch.randn(8, 512, 8, 4))
     Convolution(512, 512, 5, padding=1)(torch.randn(8, 512, 8, 4))

@@ -42,9 +42,7 @@ class TestCommandLine:
         assert found == ParentWorld("cpu", 4, 3, 2, URL)
         assert found.size == 12
 
-    @pytest.mark.parametrize(
-        "url", ["auto", "file:///x", default_argument_parser().get_default("dist_url")]
-    )
+    @pytest.mark.parametrize("url", ["auto", "file:///x", default_argument_parser().get_default("dist_url")])
     def test_on_one_machine_the_port_is_ours_to_choose(self, url):
         assert world("--num-gpus", "2", "--dist-url", url).url is None
 

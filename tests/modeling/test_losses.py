@@ -64,15 +64,11 @@ def test_distillation_value():
 
 def test_distillation_of_agreement_is_minus_one():
     feature = torch.randn(3, 4)
-    assert mutual_distillation_loss(feature, 2 * feature, feature, feature).item() == pytest.approx(
-        -1
-    )
+    assert mutual_distillation_loss(feature, 2 * feature, feature, feature).item() == pytest.approx(-1)
 
 
 def test_distillation_stops_the_gradient_at_the_targets_only():
-    predicted_hard, soft, predicted_soft, hard = (
-        torch.randn(3, 4, requires_grad=True) for _ in range(4)
-    )
+    predicted_hard, soft, predicted_soft, hard = (torch.randn(3, 4, requires_grad=True) for _ in range(4))
     mutual_distillation_loss(predicted_hard, soft, predicted_soft, hard).backward()
     assert soft.grad is None
     assert hard.grad is None
@@ -159,8 +155,6 @@ class TestEmbeddingLosses:
 
     def test_every_registered_loss_is_a_finite_scalar(self):
         names = tuple(EMBEDDING_LOSS_REGISTRY._obj_map)
-        losses = EmbeddingLosses(tiny_config("MODEL.LOSSES.NAME", names))(
-            "x", self.outputs(), self.targets
-        )
+        losses = EmbeddingLosses(tiny_config("MODEL.LOSSES.NAME", names))("x", self.outputs(), self.targets)
         assert len(losses) == len(names)
         assert all(loss.dim() == 0 and torch.isfinite(loss) for loss in losses.values())

@@ -83,16 +83,12 @@ def test_switch(case):
     kept = {key: value.clone() for key, value in data.items()}
     with EventStorage():
         losses = model(data)
-    expected = {
-        name for name in ALL_LOSSES if not any(name.endswith(w) or w in name for w in without)
-    }
+    expected = {name for name in ALL_LOSSES if not any(name.endswith(w) or w in name for w in without)}
     assert set(losses) == expected
     assert all(loss.dim() == 0 and torch.isfinite(loss) for loss in losses.values())
 
     sum(losses.values()).backward()
-    without_gradient = [
-        name for name, p in model.named_parameters() if p.requires_grad and p.grad is None
-    ]
+    without_gradient = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
     assert without_gradient == []  # or DistributedDataParallel would wait for them
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
 
@@ -143,9 +139,7 @@ def test_training_and_testing_compute_the_same_maps():
     model = build_model(tiny_config()).eval()
     data = batch()
     with torch.no_grad():
-        maps, _ = model._feature_maps(
-            normalize_pixels(data["images"], model.pixel_mean, model.pixel_std)
-        )
+        maps, _ = model._feature_maps(normalize_pixels(data["images"], model.pixel_mean, model.pixel_std))
         expected = torch.cat([model.heads[name](x) for name, x in maps.items()], dim=1)
         assert torch.equal(model(data), expected)
     assert list(maps) == [

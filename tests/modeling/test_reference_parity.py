@@ -32,8 +32,7 @@ def accelerated(request):
 @pytest.fixture
 def model(run, accelerated):
     options = [
-        OPTION_NAMES.get(option, option) if i % 2 == 0 else option
-        for i, option in enumerate(run["options"])
+        OPTION_NAMES.get(option, option) if i % 2 == 0 else option for i, option in enumerate(run["options"])
     ]
     size = run["image_size"]
     cfg = config(

@@ -9,9 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
 # Half the network, for tests of what does not depend on it: half the time, half the checkpoint.
 ONE_BRANCH = [
-    part
-    for key in ("HARD_BRANCH", "FUSION", "DISTILLATION")
-    for part in (f"MODEL.MDPR.{key}", "False")
+    part for key in ("HARD_BRANCH", "FUSION", "DISTILLATION") for part in (f"MODEL.MDPR.{key}", "False")
 ]
 
 

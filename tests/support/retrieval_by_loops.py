@@ -9,9 +9,7 @@ def make_labels(query_person, query_camera, gallery_person, gallery_camera):
     return RetrievalLabels(*(np.asarray(vector, dtype=np.int64) for vector in vectors))
 
 
-def random_problem(
-    seed, *, num_query=20, num_gallery=80, num_people=8, num_cameras=3, dimension=16
-):
+def random_problem(seed, *, num_query=20, num_gallery=80, num_people=8, num_cameras=3, dimension=16):
     """Features with a class structure, so that scores are neither perfect nor those of chance."""
     random = np.random.default_rng(seed)
     centres = random.standard_normal((num_people, dimension))
@@ -22,9 +20,7 @@ def random_problem(
         random.integers(0, num_cameras, num_gallery),
     )
     query, gallery = (
-        (centres[person] + 1.5 * random.standard_normal((len(person), dimension))).astype(
-            np.float32
-        )
+        (centres[person] + 1.5 * random.standard_normal((len(person), dimension))).astype(np.float32)
         for person in (labels.query_person, labels.gallery_person)
     )
     return query, gallery, labels

@@ -125,9 +125,7 @@ def test_swapped_pairs_wear_the_same_colours_the_other_way_round() -> None:
 
 def test_no_two_people_of_the_default_set_look_the_same() -> None:
     spec = SynthPersonsSpec()
-    people = [
-        appearance_of(spec, i + 1) for i in range(spec.train_identities + spec.test_identities)
-    ]
+    people = [appearance_of(spec, i + 1) for i in range(spec.train_identities + spec.test_identities)]
     assert len(set(people)) == len(people)
 
 

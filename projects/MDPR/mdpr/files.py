@@ -25,9 +25,7 @@ def write_atomically(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"
-    )
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(descriptor, mode) as file:
             yield file
@@ -52,9 +50,7 @@ def remove_leftovers(folder: str | Path) -> list[Path]:
     Returns:
         The files removed.
     """
-    leftovers = [
-        path for path in sorted(Path(folder).glob(".*.tmp")) if _TEMPORARY.fullmatch(path.name)
-    ]
+    leftovers = [path for path in sorted(Path(folder).glob(".*.tmp")) if _TEMPORARY.fullmatch(path.name)]
     for path in leftovers:
         path.unlink(missing_ok=True)
     return leftovers

@@ -11,9 +11,7 @@ Colour = tuple[float, float, float]
 """Red, green, blue, each from 0 to 1."""
 
 HairStyle = Literal["short", "long", "bun", "ponytail", "cap", "bald"]
-Pattern = Literal[
-    "plain", "hoops", "pinstripes", "checks", "dots", "emblem", "two-tone", "band", "raglan"
-]
+Pattern = Literal["plain", "hoops", "pinstripes", "checks", "dots", "emblem", "two-tone", "band", "raglan"]
 LowerKind = Literal["trousers", "shorts", "skirt"]
 LowerPattern = Literal["plain", "side stripe", "checks", "hoops"]
 BagKind = Literal["none", "backpack", "shoulder bag", "hand bag"]
@@ -179,9 +177,7 @@ def _in_two_colours(rng: np.random.Generator, base: Appearance) -> Appearance:
     """Return `base`, with other lower clothes where both are of one colour."""
     if base.upper.colour != base.lower.colour:
         return base
-    return replace(
-        base, lower=replace(base.lower, colour=_pick(rng, LOWER_CLOTH, other=base.upper.colour))
-    )
+    return replace(base, lower=replace(base.lower, colour=_pick(rng, LOWER_CLOTH, other=base.upper.colour)))
 
 
 def _colours_swapped(base: Appearance) -> Appearance:

@@ -89,9 +89,7 @@ def _verify(folder: Path, spec: SynthPersonsSpec) -> None:
     try:
         found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise IncompleteSetError(
-            f"{folder} has no readable {MANIFEST} ({error}). {advice}"
-        ) from error
+        raise IncompleteSetError(f"{folder} has no readable {MANIFEST} ({error}). {advice}") from error
     expected = json.loads(json.dumps(_manifest(spec)))
     if found != expected:
         raise IncompleteSetError(f"{folder / MANIFEST} describes another set. {advice}")

@@ -99,9 +99,7 @@ def _draw_leg(canvas: Canvas, person: Appearance, leg: Limb) -> None:
     canvas.tube((leg.middle, leg.end), calf, below)
     heel = leg.end + 0.25 * (leg.end - leg.tip) - offset(0, 0.008 * tall, 0)
     shoe = [(0, 0.031 * tall, 0.031 * tall), (1, 0.027 * tall, 0.027 * tall)]
-    canvas.tube(
-        (heel, leg.tip - offset(0, 0.004 * tall, 0)), shoe, textures.plain(CLOTH[person.shoes])
-    )
+    canvas.tube((heel, leg.tip - offset(0, 0.004 * tall, 0)), shoe, textures.plain(CLOTH[person.shoes]))
 
 
 def _draw_skirt(canvas: Canvas, person: Appearance, bones: Skeleton) -> None:

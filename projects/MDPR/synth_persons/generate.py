@@ -106,9 +106,7 @@ def _usable_cores() -> int:
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
-def _write_in_parallel(
-    folder: Path, spec: SynthPersonsSpec, chunks: list[list[Entry]], workers: int
-) -> None:
+def _write_in_parallel(folder: Path, spec: SynthPersonsSpec, chunks: list[list[Entry]], workers: int) -> None:
     # Forked workers start at once and need no `if __name__ == "__main__"` in the user's script;
     # they are safe here because drawing uses neither threads nor a GPU. macOS cannot fork safely.
     method = "fork" if sys.platform == "linux" else "spawn"

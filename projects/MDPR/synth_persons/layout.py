@@ -45,9 +45,7 @@ def plan(spec: SynthPersonsSpec) -> list[Entry]:
         ValueError: If file names cannot hold the cameras or identities of `spec`.
     """
     if spec.cameras > 9:
-        raise ValueError(
-            f"spec.cameras is {spec.cameras}, but a Market-1501 file name has one digit for it."
-        )
+        raise ValueError(f"spec.cameras is {spec.cameras}, but a Market-1501 file name has one digit for it.")
     if spec.train_identities + spec.test_identities > 9999:
         raise ValueError("A Market-1501 file name has four digits for at most 9999 identities.")
     return [*_train(spec), *_query(spec), *_gallery(spec), *_distractors(spec), *_junk(spec)]

@@ -13,9 +13,7 @@ from synth_persons.pose import random_pose
 from synth_persons.spec import SynthPersonsSpec
 
 
-def random_occluder(
-    spec: SynthPersonsSpec, view: View, rng: np.random.Generator
-) -> NDArray[np.uint8]:
+def random_occluder(spec: SynthPersonsSpec, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return RGBA pixels on the supersampled canvas, transparent where nothing hides the person.
 
     Args:
@@ -45,9 +43,7 @@ def random_occluder(
     return np.asarray(image)
 
 
-def _draw_hedge(
-    draw: ImageDraw.ImageDraw, width: int, height: int, rng: np.random.Generator
-) -> None:
+def _draw_hedge(draw: ImageDraw.ImageDraw, width: int, height: int, rng: np.random.Generator) -> None:
     top = height * rng.uniform(0.68, 0.85)
     draw.rectangle((0, top + 0.04 * height, width, height), fill=(40, 75, 38, 255))
     for _ in range(60):
@@ -57,9 +53,7 @@ def _draw_hedge(
         draw.ellipse((x - size, y - size, x + size, y + size), fill=leaf)
 
 
-def _somebody_else(
-    width: int, height: int, view: View, rng: np.random.Generator
-) -> NDArray[np.uint8]:
+def _somebody_else(width: int, height: int, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Draw another passer-by, nearer to the camera and to one side."""
     side = 1 if rng.random() < 0.5 else -1
     sideways = side * width * rng.uniform(0.36, 0.55)

@@ -42,8 +42,7 @@ def contact_sheet(
         raise ValueError("A contact sheet needs at least one identity.")
     if min(images_per_camera, magnification) < 1:
         raise ValueError(
-            f"images_per_camera ({images_per_camera}) and magnification ({magnification}) "
-            "must be 1 or more."
+            f"images_per_camera ({images_per_camera}) and magnification ({magnification}) must be 1 or more."
         )
     large = replace(spec, height=spec.height * magnification, width=spec.width * magnification)
     columns = spec.cameras * images_per_camera
@@ -82,12 +81,8 @@ def _label(
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write a contact sheet; ``--help`` lists the arguments."""
-    parser = argparse.ArgumentParser(
-        description="Draw a contact sheet of the SynthPersons data set."
-    )
-    parser.add_argument(
-        "--output", type=Path, required=True, help="picture to write, such as a.png"
-    )
+    parser = argparse.ArgumentParser(description="Draw a contact sheet of the SynthPersons data set.")
+    parser.add_argument("--output", type=Path, required=True, help="picture to write, such as a.png")
     parser.add_argument("--first", type=int, default=1, help="identity in the first row")
     parser.add_argument("--rows", type=int, default=6, help="number of identities")
     parser.add_argument("--images-per-camera", type=int, default=2)

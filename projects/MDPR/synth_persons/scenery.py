@@ -86,9 +86,7 @@ def _draw_wall(draw: ImageDraw.ImageDraw, box: Box, rng: np.random.Generator) ->
         draw.rectangle((left, top + 0.66 * height, right, bottom), fill=_colour(rng, 60, 200, 45))
 
 
-def _draw_bricks(
-    draw: ImageDraw.ImageDraw, box: Box, colour: Rgb, rng: np.random.Generator
-) -> None:
+def _draw_bricks(draw: ImageDraw.ImageDraw, box: Box, colour: Rgb, rng: np.random.Generator) -> None:
     left, top, right, bottom = box
     course = (bottom - top) / 16
     for row, y in enumerate(np.arange(top, bottom, course)):
@@ -121,9 +119,7 @@ def _draw_floor(draw: ImageDraw.ImageDraw, box: Box, rng: np.random.Generator) -
         draw.rectangle((left, kerb + 8, right, bottom), fill=_shade(colour, 0.6))
 
 
-def _draw_things(
-    draw: ImageDraw.ImageDraw, width: int, horizon: float, rng: np.random.Generator
-) -> None:
+def _draw_things(draw: ImageDraw.ImageDraw, width: int, horizon: float, rng: np.random.Generator) -> None:
     """Draw windows, doors and posters on the wall, and plants, bins and benches before it."""
     top, unit = 0.0, horizon
     x = rng.uniform(0, 0.4) * unit

@@ -139,6 +139,4 @@ class SynthPersonsSpec:
 
     def _require(self, name: str, valid: bool, allowed: str) -> None:
         if not valid:
-            raise ValueError(
-                f"SynthPersonsSpec.{name} is {getattr(self, name)!r}, but must be {allowed}."
-            )
+            raise ValueError(f"SynthPersonsSpec.{name} is {getattr(self, name)!r}, but must be {allowed}.")

@@ -22,9 +22,7 @@ def test_warm_up_ends_at_the_base_rate_whatever_the_scaler_leaves_out():
         hook = hook_class(optimizer, {"warmup_sched": scheduler})
         found = []
         with EventStorage() as storage:
-            hook.trainer = SimpleNamespace(
-                grad_scaler=scaler, storage=storage, warmup_iters=4, iter=0
-            )
+            hook.trainer = SimpleNamespace(grad_scaler=scaler, storage=storage, warmup_iters=4, iter=0)
             for hook.trainer.iter in range(6):
                 hook.before_step()
                 hook.after_step()

@@ -32,9 +32,7 @@ class TestLossGroups:
         groups = loss_groups(scalars)
         assert list(groups) == ["hard", "soft", "fusion", "distillation", "diversity"]
         assert sum(groups.values()) == pytest.approx(sum(scalars.values()) - 7)
-        assert groups["fusion"] == pytest.approx(
-            scalars["loss_fusion_cls"] + scalars["loss_fusion_triplet"]
-        )
+        assert groups["fusion"] == pytest.approx(scalars["loss_fusion_cls"] + scalars["loss_fusion_triplet"])
 
     def test_terms_of_an_extension_are_told_apart(self):
         assert loss_groups({"loss_hard_global_cls": 1.0, "loss_mine": 2.0}) == {

@@ -13,9 +13,7 @@ from mdpr.engine.resume.metrics_history import (
 
 
 def write_lines(path, steps, tail=""):
-    path.write_text(
-        "".join(json.dumps({"iteration": s, "loss": s / 3}) + "\n" for s in steps) + tail
-    )
+    path.write_text("".join(json.dumps({"iteration": s, "loss": s / 3}) + "\n" for s in steps) + tail)
 
 
 def steps_in(path):

@@ -156,9 +156,7 @@ def counting(method, calls):
 def test_what_the_finished_run_leaves(reference):
     content = read_checkpoint(reference / "model_final.pth")
     assert (content["epoch"], content["iteration"]) == (EPOCHS - 1, EPOCHS * STEPS_PER_EPOCH)
-    assert {"optimizer", "lr_sched", "warmup_sched", "loader", "best", "random", "history"} <= set(
-        content
-    )
+    assert {"optimizer", "lr_sched", "warmup_sched", "loader", "best", "random", "history"} <= set(content)
     table = next(part for part in resume.__doc__.split("\n\n") if part.startswith("==="))
     for key in content.keys() - {"metric"}:
         assert f"``{key}``" in table, f"{key} is not in the table of what holds which state"

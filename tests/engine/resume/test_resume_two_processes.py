@@ -59,11 +59,7 @@ def ranks_of(process):
     """Process ids, in no order."""
     tasks = Path(f"/proc/{process.pid}/task")
     children = [int(pid) for file in tasks.glob("*/children") for pid in file.read_text().split()]
-    return [
-        pid
-        for pid in children
-        if "resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_text()
-    ]
+    return [pid for pid in children if "resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
 def test_kill_and_resume(tmp_path, environment, alone):
@@ -86,9 +82,7 @@ def test_kill_one_and_restart(torchrun, tmp_path, environment, alone):
     killed = tmp_path / "restarted"
     restarts = ("--max-restarts", 1)
     options = {"torchrun": (*torchrun, *restarts)} if torchrun else {}
-    process = start_and_wait_for_a_checkpoint(
-        *restarts, output=killed, environment=environment | options
-    )
+    process = start_and_wait_for_a_checkpoint(*restarts, output=killed, environment=environment | options)
     assert len(ranks_of(process)) == 2
     os.kill(ranks_of(process)[-1], signal.SIGKILL)
     printed, _ = process.communicate(timeout=300)

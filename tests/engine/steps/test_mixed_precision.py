@@ -24,9 +24,7 @@ CPU = torch.device("cpu")
     ],
 )
 def test_precision_of_a_config(enabled, name, dtype):
-    precision = Precision.from_config(
-        tiny_config("SOLVER.AMP.ENABLED", enabled, "SOLVER.AMP.DTYPE", name)
-    )
+    precision = Precision.from_config(tiny_config("SOLVER.AMP.ENABLED", enabled, "SOLVER.AMP.DTYPE", name))
     with precision.autocast(CPU):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
     assert (precision.gradient_scaler(CPU) is not None) == (dtype == torch.float16)

@@ -54,9 +54,7 @@ def test_skipped_batches_leave_no_trace_and_are_counted(tmp_path, caplog):
     bad = batch(9, bad=True)
     clean, model = toy(), toy()
     run(step_of(clean, good), 3)
-    step = step_of(
-        model, [good[0], bad, good[1], bad, good[2], bad], guard=NonFiniteGuard(max_skipped=2)
-    )
+    step = step_of(model, [good[0], bad, good[1], bad, good[2], bad], guard=NonFiniteGuard(max_skipped=2))
     run(step, 5)
     assert differing(state(model), state(clean)) == []
     assert step.guard.skipped == 2
@@ -76,9 +74,7 @@ def test_only_the_bad_batch_of_several_is_saved(tmp_path):
     with pytest.raises(NonFiniteError, match=r"1_0\.jpg") as error:
         run(step, 1)
     assert "0_0.jpg" not in str(error.value)
-    assert [b["img_paths"][0] for b in read_checkpoint(tmp_path / "nonfinite.pth")["batches"]] == [
-        "1_0.jpg"
-    ]
+    assert [b["img_paths"][0] for b in read_checkpoint(tmp_path / "nonfinite.pth")["batches"]] == ["1_0.jpg"]
 
 
 class Cliff(nn.Module):

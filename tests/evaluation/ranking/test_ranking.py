@@ -88,9 +88,7 @@ def test_equals_fastreid_with_ties_in_stable_order(seed, monkeypatch):
     random = np.random.default_rng(seed)
     distances = random.integers(0, 6, (labels.num_query, labels.num_gallery)) / np.float32(6)
     monkeypatch.setattr(fastreid_rank, "np", StableNumpy())
-    assert_same_as_fastreid(
-        rank_distances(distances, labels), fastreid_scores(distances, labels, 50)
-    )
+    assert_same_as_fastreid(rank_distances(distances, labels), fastreid_scores(distances, labels, 50))
 
 
 @st.composite
@@ -248,9 +246,7 @@ def test_large_galleries_in_chunks_give_the_same_bits(monkeypatch):
     expected = rank_features(query, gallery, labels, options=RankingOptions(top_k=20))
     monkeypatch.setattr(feature_distances, "_DOUBLE_GALLERY_BYTES", 0)
     monkeypatch.setattr(feature_distances, "_GALLERY_CHUNK", 7)
-    assert_identical(
-        expected, rank_features(query, gallery, labels, options=RankingOptions(top_k=20))
-    )
+    assert_identical(expected, rank_features(query, gallery, labels, options=RankingOptions(top_k=20)))
 
 
 def test_equal_features_tie_exactly():
@@ -309,9 +305,7 @@ def test_single_shot_equals_plain_loops(seed):
 def test_single_shot_does_not_depend_on_block_size():
     query, gallery, labels = random_problem(4)
     results = [
-        rank_features(
-            query, gallery, labels, options=RankingOptions(protocol="cuhk03", block_rows=rows)
-        )
+        rank_features(query, gallery, labels, options=RankingOptions(protocol="cuhk03", block_rows=rows))
         for rows in (1, 6, None)
     ]
     assert_identical(results[0], results[1])

@@ -38,9 +38,7 @@ def test_equals_fastreid(seed):
 @given(st.integers(0, 10**6), st.integers(2, 12), st.integers(1, 5))
 def test_equals_fastreid_with_ties_and_straight_runs(seed, num_levels, block_rows):
     random = np.random.default_rng(seed)
-    labels = make_labels(
-        *(random.integers(0, n, size) for n, size in ((3, 6), (2, 6), (3, 9), (2, 9)))
-    )
+    labels = make_labels(*(random.integers(0, n, size) for n, size in ((3, 6), (2, 6), (3, 9), (2, 9))))
     distances = random.integers(0, num_levels, (6, 9)) / num_levels
     _, same = evaluate_roc_py(
         distances,

@@ -145,9 +145,7 @@ def test_wrong_options(option, message):
 def test_wrong_features():
     query, gallery, _ = random_problem(0)
     gallery[4] = 0
-    with pytest.raises(
-        ValueError, match=r"gallery features: 1 of 80 rows have zero norm \(row 4\)"
-    ):
+    with pytest.raises(ValueError, match=r"gallery features: 1 of 80 rows have zero norm \(row 4\)"):
         RerankedDistances(query, gallery)
     gallery[4] = np.nan
     with pytest.raises(ValueError, match=r"gallery features: 1 of 80 rows hold NaN"):

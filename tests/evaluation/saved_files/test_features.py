@@ -187,9 +187,7 @@ def test_options_of_the_script(tmp_path, script, capsys):
     file, out = write(tmp_path / "set.npz"), tmp_path / "scores.json"
     options = ["--k1", "7", "--k2", "3", "--lambda", "0.5", "--metric", "euclidean"]
     assert script([str(file), "--rerank", *options, "--json", str(out)]) == 0
-    expected = score_saved_features(
-        load_features(file), metric="euclidean", rerank=RerankOptions(7, 3, 0.5)
-    )
+    expected = score_saved_features(load_features(file), metric="euclidean", rerank=RerankOptions(7, 3, 0.5))
     assert json.loads(out.read_text()) == expected
     assert script([str(file), "--protocol", "cuhk03", "--json", str(out)]) == 0
     expected = score_saved_features(load_features(file), options=RankingOptions("cuhk03"))

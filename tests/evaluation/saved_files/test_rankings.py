@@ -44,9 +44,7 @@ def test_contents_equal_plain_loops(problem, rankings):
         rest = LENGTH - len(order)
         short += rest > 0
         assert rankings.ranked[q].tolist() == order + [-1] * rest
-        np.testing.assert_allclose(
-            rankings.distance[q], [*distances[q, order], *[np.nan] * rest], atol=1e-7
-        )
+        np.testing.assert_allclose(rankings.distance[q], [*distances[q, order], *[np.nan] * rest], atol=1e-7)
         matches = [labels.gallery_person[c] == labels.query_person[q] for c in order]
         assert rankings.is_match[q].tolist() == matches + [False] * rest
         assert rankings.first_match_rank[q] == matches.index(True)

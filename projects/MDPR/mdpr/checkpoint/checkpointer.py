@@ -96,9 +96,7 @@ class SafeCheckpointer(Checkpointer):
         """
         if path and not Path(path).exists():
             raise CheckpointError(f"no checkpoint at {path} (MODEL.WEIGHTS or last_checkpoint)")
-        self._only_weights = not (
-            self.checkpointables if checkpointables is None else checkpointables
-        )
+        self._only_weights = not (self.checkpointables if checkpointables is None else checkpointables)
         return super().load(path, checkpointables)
 
     def restore(self, path: Path, content: dict[str, Any]) -> dict[str, Any]:
@@ -157,9 +155,7 @@ class SafeCheckpointer(Checkpointer):
             self.logger.info("%d classifiers left out: evaluation does not use them", len(unused))
 
 
-def _other_shapes(
-    own: Mapping[str, Tensor], weights: Mapping[str, Tensor], names: set[str]
-) -> list[str]:
+def _other_shapes(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], names: set[str]) -> list[str]:
     return [
         f"{name} {tuple(weights[name].shape)} in the file, {tuple(own[name].shape)} in the model"
         for name in sorted(names & set(weights))
@@ -184,9 +180,7 @@ def _mismatch(
         for key in sorted({*in_config, *in_file})
         if in_config.get(key) != in_file.get(key)
     ]
-    return (
-        f"the weights are not of this model: {'; '.join(differences) or 'other tensors'} ({detail})"
-    )
+    return f"the weights are not of this model: {'; '.join(differences) or 'other tensors'} ({detail})"
 
 
 def _save_to_file(content: Any, file: IO[bytes]) -> None:

@@ -106,10 +106,7 @@ def to_official_state_dict(
     official = _renamed(state_dict, _renamer([(b, a) for a, b in _NAMES]), "this project's")
     if not later_variant:
         return official
-    return {
-        re.sub(r"^(predictor[12])\.", r"\1.conv.", name): tensor
-        for name, tensor in official.items()
-    }
+    return {re.sub(r"^(predictor[12])\.", r"\1.conv.", name): tensor for name, tensor in official.items()}
 
 
 def _renamed(
@@ -119,8 +116,7 @@ def _renamed(
     unknown = [name for name, new in names.items() if new is None]
     if unknown:
         raise CheckpointError(
-            f"{len(unknown)} of {len(names)} tensor names are not {kind} names: "
-            + ", ".join(unknown[:3])
+            f"{len(unknown)} of {len(names)} tensor names are not {kind} names: " + ", ".join(unknown[:3])
         )
     return {str(names[name]): tensor for name, tensor in state_dict.items()}
 

@@ -40,9 +40,7 @@ class MatchReport:
     @property
     def matched_share(self) -> float:
         """Matched tensors over all tensors of the backbone, in 0..1."""
-        return len(self.matched) / max(
-            1, len(self.matched) + len(self.missing) + len(self.wrong_shape)
-        )
+        return len(self.matched) / max(1, len(self.matched) + len(self.missing) + len(self.wrong_shape))
 
     def __str__(self) -> str:
         parts = [f"{len(self.matched)} matched ({self.matched_share:.1%} of the backbone)"]
@@ -77,9 +75,7 @@ def load_pretrained_backbone(backbone: nn.Module, cfg: CfgNode) -> MatchReport:
     return load_backbone_weights(backbone, state_dict_of(read_checkpoint(path), path), str(path))
 
 
-def load_backbone_weights(
-    backbone: nn.Module, weights: Mapping[str, Tensor], source: str
-) -> MatchReport:
+def load_backbone_weights(backbone: nn.Module, weights: Mapping[str, Tensor], source: str) -> MatchReport:
     """Copy what fits of ``weights`` into ``backbone`` and say what did not.
 
     Args:

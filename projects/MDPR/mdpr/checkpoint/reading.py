@@ -112,9 +112,7 @@ def state_dict_of(
     }
     foreign = [name for name, value in tensors.items() if not isinstance(value, torch.Tensor)]
     if foreign or not tensors:
-        found = (
-            f"{foreign[0]!r} is a {type(tensors[foreign[0]]).__name__}" if foreign else "no entry"
-        )
+        found = f"{foreign[0]!r} is a {type(tensors[foreign[0]]).__name__}" if foreign else "no entry"
         raise CheckpointError(
             f"{path} holds no state dict ({found}): expected tensors by name, at the top or under "
             + " or ".join(repr(wrapper) for wrapper in WRAPPERS)
@@ -169,9 +167,7 @@ def _check_archive(path: Path) -> None:
             f"{path} is damaged ({_first_line(error)}): copy or download it again"
         ) from error
     if damaged is not None:
-        raise CheckpointError(
-            f"{path} is damaged (wrong checksum of {damaged}): copy or download it again"
-        )
+        raise CheckpointError(f"{path} is damaged (wrong checksum of {damaged}): copy or download it again")
 
 
 def _refusal(path: Path, reason: str) -> str:

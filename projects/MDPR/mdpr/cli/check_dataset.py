@@ -14,6 +14,7 @@ from mdpr.data.checking.page import write_page
 from mdpr.data.checking.tables import report_text
 from mdpr.data.options import add_dataset_keys
 from mdpr.data.registry import load_dataset
+from mdpr.engine.config_file import merge, option_layer
 from mdpr.errors import ConfigError
 from mdpr.host import usable_cores
 
@@ -51,14 +52,7 @@ def _config(settings: Sequence[str]) -> CfgNode:
     cfg = get_cfg()
     add_mdpr_config(cfg)
     add_dataset_keys(cfg)
-    if len(settings) % 2:
-        raise ConfigError(
-            f"config settings come as KEY VALUE pairs: {settings[-1]!r} has no partner"
-        )
-    try:
-        cfg.merge_from_list(list(settings))
-    except (KeyError, AssertionError, ValueError) as error:  # yacs
-        raise ConfigError(f"config settings: {error}") from error
+    merge(cfg, option_layer(settings))
     return cfg
 
 

@@ -41,8 +41,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("source", help="weights to read (.pth or .safetensors)")
     parser.add_argument("target", help="file to write; its suffix chooses the format")
     parser.add_argument("--to-official", action="store_true", help="write the release's names")
-    parser.add_argument(
-        "--later-variant", action="store_true", help="... of its later variant (MDPREX)"
-    )
+    parser.add_argument("--later-variant", action="store_true", help="... of its later variant (MDPREX)")
     parser.add_argument("--force", action="store_true", help="overwrite the target")
     return parser

@@ -43,9 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mdpr evaluate-features", description=__doc__)
-    parser.add_argument(
-        "file", type=Path, help="npz with features (N, D), person, camera and is_query (N,)"
-    )
+    parser.add_argument("file", type=Path, help="npz with features (N, D), person, camera and is_query (N,)")
     parser.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking")
     defaults = RerankOptions()
     parser.add_argument("--k1", type=int, default=defaults.k1, help="of re-ranking")

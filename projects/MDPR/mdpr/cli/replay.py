@@ -49,12 +49,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="exit code: 0 where it happens again, 1 where it does not",
     )
     parser.add_argument("file", type=Path, help="the nonfinite.pth in the run's OUTPUT_DIR")
-    parser.add_argument(
-        "--device", help="cpu or cuda; default: cuda where the run had it and there is one"
-    )
-    parser.add_argument(
-        "--float32", action="store_true", help="without mixed precision: is that to blame?"
-    )
+    parser.add_argument("--device", help="cpu or cuda; default: cuda where the run had it and there is one")
+    parser.add_argument("--float32", action="store_true", help="without mixed precision: is that to blame?")
     parser.add_argument(
         "--anomaly",
         action="store_true",

@@ -12,9 +12,7 @@ from mdpr.errors import MDPRError, ProcessFailedError
 from mdpr.launch import argument_parser, launch
 
 
-def main(
-    arguments: Sequence[str] | None = None, extend: Sequence[Callable[[CfgNode], Any]] = ()
-) -> int:
+def main(arguments: Sequence[str] | None = None, extend: Sequence[Callable[[CfgNode], Any]] = ()) -> int:
     """Read the config once, and run it in as many processes as the command line asks for.
 
     Args:

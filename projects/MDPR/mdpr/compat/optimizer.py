@@ -94,9 +94,7 @@ def build_optimizer(
         ConfigError: ``SOLVER.OPT`` is not an optimizer of ``torch.optim``.
     """
     optimizer_class = getattr(torch.optim, cfg.SOLVER.OPT, None)
-    if not (
-        inspect.isclass(optimizer_class) and issubclass(optimizer_class, torch.optim.Optimizer)
-    ):
+    if not (inspect.isclass(optimizer_class) and issubclass(optimizer_class, torch.optim.Optimizer)):
         raise wrong_value(
             "SOLVER.OPT",
             cfg.SOLVER.OPT,

@@ -82,9 +82,7 @@ def build_test_loader(cfg: CfgNode, dataset_name: str) -> tuple[DataLoader, int]
     return _loader(cfg, test_set, batches), len(dataset.query)
 
 
-def _loader(
-    cfg: CfgNode, dataset: Dataset, batches: Sampler[list[Any]], **options: Any
-) -> DataLoader:
+def _loader(cfg: CfgNode, dataset: Dataset, batches: Sampler[list[Any]], **options: Any) -> DataLoader:
     """fast-reid's loader that prefetches to the GPU, or a plain one on the CPU."""
     loader_class = HostDataLoader if cfg.MODEL.DEVICE == "cpu" else DataLoaderX
     return loader_class(

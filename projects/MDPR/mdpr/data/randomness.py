@@ -40,13 +40,7 @@ def derived_seed(seed: int, purpose: Purpose, *key: int) -> int:
 
 
 def seed_global_generators(seed: int, purpose: Purpose, *key: int) -> None:
-    """Seed Python's, NumPy's and PyTorch's (CPU) generators by a key.
-
-    Args:
-        seed: seed of the run, any 64-bit integer.
-        purpose: what is decided.
-        key: further integers that name the case.
-    """
+    """Seed Python's, NumPy's and PyTorch's (CPU) generators by the key of `derived_seed`."""
     digest = _digest(seed, purpose, key)
     random.seed(digest[:8])
     np.random.seed(int.from_bytes(digest[8:12], "little"))

@@ -66,9 +66,7 @@ def _layers_of(module: ModuleType) -> list[str]:
 
 _MODEL: Rules = {
     "MODEL.META_ARCHITECTURE": Choice(lambda: META_ARCH_REGISTRY._obj_map),
-    "MODEL.FREEZE_LAYERS": each(
-        Rule("", lambda value: isinstance(value, str)), "a list of names of modules"
-    ),
+    "MODEL.FREEZE_LAYERS": each(Rule("", lambda value: isinstance(value, str)), "a list of names of modules"),
     "MODEL.PIXEL_MEAN": _COLOUR,
     "MODEL.PIXEL_STD": each(_POSITIVE, "three numbers above 0: red, green and blue", (3,)),
     "MODEL.BACKBONE.NAME": Choice(lambda: BACKBONE_REGISTRY._obj_map),

@@ -28,15 +28,10 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Layer:
-    """Values of one source.
+    """Values of one source."""
 
-    Attributes:
-        source: a path, or "the options".
-        values: by full key.
-    """
-
-    source: str
-    values: Mapping[str, Any]
+    source: str  # a path, or "the options"
+    values: Mapping[str, Any]  # by full key
 
 
 def read_layers(config_file: str, option: str = "--config-file") -> list[Layer]:

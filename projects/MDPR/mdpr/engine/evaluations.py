@@ -11,15 +11,10 @@ from mdpr.engine.results import SCORE_NAMES
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluation.
+    """One evaluation."""
 
-    Attributes:
-        epoch: epochs trained before it.
-        metrics: of the first test set, in percent; empty where the set has no known identities.
-    """
-
-    epoch: int
-    metrics: dict[str, float]
+    epoch: int  # epochs trained before it
+    metrics: dict[str, float]  # of the first test set, in percent; empty where no identities are known
 
 
 class Evaluations:
@@ -31,9 +26,7 @@ class Evaluations:
     def add(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Add the newest one; an older one of the same epoch is replaced."""
         self._entries = [entry for entry in self._entries if entry.epoch != epoch]
-        self._entries.append(
-            Evaluation(epoch, {name: float(value) for name, value in metrics.items()})
-        )
+        self._entries.append(Evaluation(epoch, {name: float(value) for name, value in metrics.items()}))
 
     @property
     def last(self) -> Evaluation | None:
@@ -61,9 +54,7 @@ class Evaluations:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state_dict`."""
-        self._entries = [
-            Evaluation(entry["epoch"], dict(entry["metrics"])) for entry in state["entries"]
-        ]
+        self._entries = [Evaluation(entry["epoch"], dict(entry["metrics"])) for entry in state["entries"]]
 
 
 def shared_scores(results: Mapping[str, Any], dataset_name: str | None) -> dict[str, float]:

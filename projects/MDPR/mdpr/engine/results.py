@@ -45,8 +45,6 @@ def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
     columns = list(SCORE_NAMES)
     for metrics in results.values():
         columns += [name for name in metrics if name not in columns and name != "metric"]
-    rows = [
-        [name, *(metrics.get(column) for column in columns)] for name, metrics in results.items()
-    ]
+    rows = [[name, *(metrics.get(column) for column in columns)] for name, metrics in results.items()]
     formats = ["", *(".4f" if column.startswith("TPR") else ".2f" for column in columns)]
     return tabulate(rows, ["data set", *columns], tablefmt="github", floatfmt=formats)

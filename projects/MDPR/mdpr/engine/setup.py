@@ -71,8 +71,7 @@ def _what_is_set(cfg: CfgNode, layers: Sequence[Layer]) -> str:
     *files, options = layers
     own = {**(files[-1].values if files else {}), **options.values}
     sources = (
-        " on ".join(os.path.normpath(layer.source) for layer in reversed(files))
-        or "fast-reid's defaults"
+        " on ".join(os.path.normpath(layer.source) for layer in reversed(files)) or "fast-reid's defaults"
     )
     lines = [f"  {key}: {value_of(cfg, key)!r}" for key in sorted(own)]
     return "\n".join([f"Config: {sources}, with", *lines] if lines else [f"Config: {sources}"])

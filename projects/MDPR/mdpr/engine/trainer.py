@@ -91,9 +91,7 @@ class Trainer(DefaultTrainer):
         optimizer, parameters = self.build_optimizer(cfg, model)
         model = distribute(model)
         self.settings = TrainingSettings.from_config(cfg)
-        self._trainer = build_step(
-            cfg, model, data_loader, optimizer, parameters, settings=self.settings
-        )
+        self._trainer = build_step(cfg, model, data_loader, optimizer, parameters, settings=self.settings)
 
         self.cfg = cfg
         self.images_per_step = cfg.SOLVER.IMS_PER_BATCH * cfg.SOLVER.ACCUMULATE

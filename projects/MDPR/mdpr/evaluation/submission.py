@@ -32,9 +32,7 @@ class SubmissionWriter(ReidEvaluator):
         path: the CSV file to write.
     """
 
-    def __init__(
-        self, cfg: CfgNode, num_query: int, names: Sequence[str], path: str | Path
-    ) -> None:
+    def __init__(self, cfg: CfgNode, num_query: int, names: Sequence[str], path: str | Path) -> None:
         super().__init__(cfg, num_query)
         self._names = [Path(name).stem for name in names]
         self._path = Path(path)

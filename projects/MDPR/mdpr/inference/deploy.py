@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from mdpr.host import keep_freed_memory
 from mdpr.inference.compilation import compiled_or_not
 from mdpr.inference.transformation import shorten, shorten_head
-from mdpr.inference.winograd import use_winograd
 from mdpr.kernels import accelerate
 from mdpr.modeling.meta_arch import MDPR, POOLED_EMBEDDINGS
 from mdpr.modeling.preprocessing import images_of, normalize_pixels
@@ -96,9 +95,8 @@ def deploy(
 
     Batch norms are folded into convolutions, the two convolutions of each fusion block and of each
     attention block become one, and all that only training needs is left out. In float32, features equal
-    those of ``model`` to rounding; on a CPU, wide 3x3 convolutions are then made with fewer multiplications
-    (`WinogradConvolution`), from kernels that take 16 / 9 of the memory. On a CPU, memory that this process
-    frees is from then on kept for the next call (`mdpr.host.keep_freed_memory`).
+    those of ``model`` to rounding. On a CPU, memory that this process frees is from then on kept for the next
+    call (`mdpr.host.keep_freed_memory`).
 
     Args:
         model: not changed, and none of its memory is shared.
@@ -116,20 +114,15 @@ def deploy(
     if dtype not in DTYPES:
         known = " or ".join(map(str, DTYPES))
         raise ValueError(f"dtype is {dtype}: a deployed network computes in {known}")
-    on_cpu = model.pixel_mean.device.type == "cpu"
-    if on_cpu:
+    if model.pixel_mean.device.type == "cpu":
         keep_freed_memory()
     network = _eval_copy(model, attention).requires_grad_(False)
-    accelerate(network, only=("convolutions", "pooling", "channels_last"))
+    accelerate(network)
     for part in (network.backbone, network.hard_branch, network.soft_branch, network.fusion):
         if part is not None:
             shorten(part)
             part.to(dtype)
-            if dtype == torch.float32 and on_cpu:
-                use_winograd(part)
-    network.heads = nn.ModuleDict(
-        {name: shorten_head(head) for name, head in network.heads.items()}
-    )
+    network.heads = nn.ModuleDict({name: shorten_head(head) for name, head in network.heads.items()})
     return DeployedMDPR(network, dtype, compiled=compile).eval()
 
 

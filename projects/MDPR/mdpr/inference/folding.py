@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mdpr.kernels.convolution import ProductConvolution
+from mdpr.kernels.convolution import Convolution
 
 
 def affine_of(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
@@ -24,14 +24,12 @@ def affine_of(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
     frozen = type(norm).__name__ == "FrozenBatchNorm"
     if not (frozen or isinstance(norm, _BatchNorm)) or any(v is None for v in values):
         return None
-    mean, variance, weight, bias = (
-        value.detach().double() for value in values if value is not None
-    )
+    mean, variance, weight, bias = (value.detach().double() for value in values if value is not None)
     scale = weight / (variance + norm.eps).sqrt()
     return scale, bias - mean * scale
 
 
-def scaled(convolution: nn.Conv2d, scale: Tensor, shift: Tensor) -> ProductConvolution:
+def scaled(convolution: nn.Conv2d, scale: Tensor, shift: Tensor) -> Convolution:
     """``scale * convolution(x) + shift`` as one convolution.
 
     Args:
@@ -44,7 +42,7 @@ def scaled(convolution: nn.Conv2d, scale: Tensor, shift: Tensor) -> ProductConvo
     return _like(convolution, weight, bias)
 
 
-def composed(pointwise: nn.Conv2d, spatial: nn.Conv2d) -> ProductConvolution:
+def composed(pointwise: nn.Conv2d, spatial: nn.Conv2d) -> Convolution:
     """``spatial(pointwise(x))`` as one convolution.
 
     Exact at the border too: where ``spatial`` sees a padded 0, so does the sum, since ``pointwise`` has
@@ -60,7 +58,7 @@ def composed(pointwise: nn.Conv2d, spatial: nn.Conv2d) -> ProductConvolution:
     return _like(spatial, weight, spatial.bias)
 
 
-def summed(pointwise: nn.Conv2d, spatial: nn.Conv2d) -> ProductConvolution:
+def summed(pointwise: nn.Conv2d, spatial: nn.Conv2d) -> Convolution:
     """``pointwise(x) + spatial(x)`` as one convolution.
 
     Args:
@@ -73,8 +71,8 @@ def summed(pointwise: nn.Conv2d, spatial: nn.Conv2d) -> ProductConvolution:
     return _like(spatial, weight, spatial.bias)
 
 
-def _like(convolution: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> ProductConvolution:
-    result = ProductConvolution(
+def _like(convolution: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> Convolution:
+    result = Convolution(
         weight.shape[1] * convolution.groups,
         weight.shape[0],
         convolution.kernel_size,  # type: ignore[arg-type]

@@ -10,7 +10,6 @@ from torch import nn
 
 from mdpr.inference.folding import affine_of, composed, scaled, summed
 from mdpr.inference.layers import DeployedHead, HalfInstanceNorm
-from mdpr.kernels.lean_blocks import LeanStem
 from mdpr.modeling.attention import AttentionLogits
 from mdpr.modeling.fusion import FusionBlock
 from mdpr.modeling.layers import EmbeddingBlock
@@ -29,10 +28,7 @@ def shorten(module: nn.Module) -> None:
     for part in list(module.modules()):
         if isinstance(part, (BasicBlock, Bottleneck)):
             _fold_pairs(part, _BLOCK_PAIRS)
-        elif type(part) in (
-            nn.Sequential,
-            LeanStem,
-        ):  # the stem, and shortcuts that change the size
+        elif type(part) is nn.Sequential:  # the stem, and shortcuts that change the size
             _fold_pairs(part, tuple(pairwise(name for name, _ in part.named_children())))
         for name, child in list(part.named_children()):
             shorter = _shorter(child)
@@ -68,8 +64,7 @@ def _folded(convolution: nn.Conv2d, norm: nn.Module) -> tuple[nn.Module, nn.Modu
             return convolution, norm
         untouched = torch.ones(norm.half).to(affine[0])
         scale, shift = (
-            torch.cat(parts)
-            for parts in ((untouched, affine[0]), (torch.zeros_like(untouched), affine[1]))
+            torch.cat(parts) for parts in ((untouched, affine[0]), (torch.zeros_like(untouched), affine[1]))
         )
         return scaled(convolution, scale, shift), HalfInstanceNorm(norm)
     affine = affine_of(norm)

@@ -8,36 +8,22 @@ from collections.abc import Collection
 from typing import Any
 
 import torch
-from fastreid.modeling.backbones.resnet import BasicBlock, Bottleneck
 from torch import Tensor, nn
 
 from mdpr.kernels.convolution import Convolution, ProductConvolution
-from mdpr.kernels.lean_blocks import LeanBasicBlock, LeanBottleneck, LeanStem
-from mdpr.kernels.pooling import OneStepPooling
 from mdpr.kernels.recomputation import RecomputedStage
-from mdpr.kernels.stacking import StackedAttentionPooling
-from mdpr.modeling.attention import BilinearAttentionPooling
 from mdpr.modeling.meta_arch import MDPR
-from mdpr.modeling.pooling import GeneralizedMeanPooling
 
 KERNELS: dict[str, dict[type, type]] = {
     "convolutions": {nn.Conv2d: ProductConvolution},
-    "winograd": {
-        nn.Conv2d: Convolution,
-        ProductConvolution: Convolution,
-    },
-    "stacking": {BilinearAttentionPooling: StackedAttentionPooling},
-    "pooling": {GeneralizedMeanPooling: OneStepPooling},
-    "lean_blocks": {BasicBlock: LeanBasicBlock, Bottleneck: LeanBottleneck},
+    "winograd": {nn.Conv2d: Convolution, ProductConvolution: Convolution},
     "channels_last": {},
 }
-"""What there is, by name, and which class takes the place of which. "winograd" includes "convolutions", and
-"lean_blocks" the stem; "channels_last" is how images and weights lie, as fast kernels read them."""
+"""What there is, by name, and which class takes the place of which. "winograd" includes "convolutions";
+"channels_last" is how images and weights lie, as fast kernels read them."""
 
 
-def accelerate(
-    network: MDPR, *, only: Collection[str] | None = None, recompute: bool = False
-) -> MDPR:
+def accelerate(network: MDPR, *, only: Collection[str] | None = None, recompute: bool = False) -> MDPR:
     """Make a network compute the same features, losses and gradients, up to rounding, in less time.
 
     Args:
@@ -53,9 +39,15 @@ def accelerate(
         ValueError: a name that is not in `KERNELS`.
     """
     names = KERNELS if only is None else only
-    accelerate_parts(network, names)
-    if "lean_blocks" in names and type(network.backbone) is nn.Sequential:
-        _compute_as(network.backbone, LeanStem)
+    unknown = [name for name in names if name not in KERNELS]
+    if unknown:
+        raise ValueError(f"no kernel is called {unknown[0]!r}: there are {', '.join(KERNELS)}")
+    # In the order of `KERNELS`, so that "winograd" is behind "convolutions".
+    replacements: dict[type, type] = {}
+    for name, classes in KERNELS.items():
+        replacements |= classes if name in names else {}
+    for part in network.modules():
+        _compute_as(part, replacements.get(type(part)))
     if recompute:
         for branch in (network.hard_branch, network.soft_branch):
             if branch is not None:
@@ -66,23 +58,6 @@ def accelerate(
         if _lay_channels_last not in network.backbone._forward_pre_hooks.values():
             network.backbone.register_forward_pre_hook(_lay_channels_last)
     return network
-
-
-def accelerate_parts(module: nn.Module, names: Collection[str]) -> None:
-    """Exchange the classes of a module and of all within it, as `KERNELS` says.
-
-    Raises:
-        ValueError: a name that is not in `KERNELS`.
-    """
-    unknown = [name for name in names if name not in KERNELS]
-    if unknown:
-        raise ValueError(f"no kernel is called {unknown[0]!r}: there are {', '.join(KERNELS)}")
-    # In the order of `KERNELS`, so that "winograd" is behind "convolutions".
-    replacements: dict[type, type] = {}
-    for name, classes in KERNELS.items():
-        replacements |= classes if name in names else {}
-    for part in module.modules():
-        _compute_as(part, replacements.get(type(part)))
 
 
 def _compute_as(part: nn.Module, accelerated: type | None) -> None:

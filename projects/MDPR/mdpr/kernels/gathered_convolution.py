@@ -46,9 +46,7 @@ class Gathers:
         return cls(everything, everything or wide or small)
 
 
-def convolve_gathered(
-    x: Tensor, weight: Tensor, stride: int, padding: int, gathers: Gathers
-) -> Tensor:
+def convolve_gathered(x: Tensor, weight: Tensor, stride: int, padding: int, gathers: Gathers) -> Tensor:
     """``conv2d`` without bias; both tensors are best in channels-last memory.
 
     Args:
@@ -100,9 +98,7 @@ def _convolved(x: Tensor, weight: Tensor, stride: int, padding: int, gathers: Ga
     return result.view(x.shape[0], height, width, -1).permute(0, 3, 1, 2)
 
 
-def _weight_gradient(
-    x: Tensor, weight: Tensor, gradient: Tensor, stride: int, padding: int
-) -> Tensor:
+def _weight_gradient(x: Tensor, weight: Tensor, gradient: Tensor, stride: int, padding: int) -> Tensor:
     """A product for each place in the kernel: all windows at once would be k * k times x."""
     (outputs, channels, size, _), (height, width) = weight.shape, gradient.shape[2:]
     # Transposed in memory first: the product reads it faster, in bfloat16 above all.
@@ -117,9 +113,7 @@ def _weight_gradient(
     return result.permute(0, 3, 1, 2)
 
 
-def _input_gradient(
-    x: Tensor, weight: Tensor, gradient: Tensor, stride: int, padding: int
-) -> Tensor:
+def _input_gradient(x: Tensor, weight: Tensor, gradient: Tensor, stride: int, padding: int) -> Tensor:
     size, (height, width) = weight.shape[2], gradient.shape[2:]
     images, channels, rows, columns = x.shape
     gradient = gradient.permute(0, 2, 3, 1)

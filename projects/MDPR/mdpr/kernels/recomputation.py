@@ -1,8 +1,9 @@
 """Activations of a stage computed again in the backward pass instead of kept (activation checkpointing)."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -25,38 +26,26 @@ class RecomputedStage(nn.Sequential):
         step = math.ceil(math.sqrt(len(blocks)))
         for start in range(0, len(blocks), step):
             part = nn.Sequential(*blocks[start : start + step])
-            x = recomputed(part, x, norms=part)
+            x = checkpoint(
+                part,
+                x,
+                use_reentrant=False,
+                preserve_rng_state=False,
+                context_fn=partial(_forward_and_again, part),
+            )
         return x
 
 
-def recomputed(
-    function: Callable[[Tensor], Tensor], x: Tensor, *, norms: Iterable[nn.Module]
-) -> Tensor:
-    """``function(x)`` that keeps ``x`` alone, and computes no more again than what was to be kept.
-
-    Of a norm, a ReLU and a convolution, for instance, the first two: a convolution keeps its input.
-
-    Args:
-        function: computed once now, and in part once more in the backward pass.
-        x: its input.
-        norms: modules of the function that hold running statistics, in themselves or within.
-    """
-    return checkpoint(
-        function,
-        x,
-        use_reentrant=False,
-        preserve_rng_state=False,
-        context_fn=lambda: (nullcontext(), _statistics_stand_still(norms)),
-    )
+def _forward_and_again(part: nn.Module) -> tuple[AbstractContextManager, AbstractContextManager]:
+    return nullcontext(), _statistics_stand_still(part)
 
 
 @contextmanager
-def _statistics_stand_still(norms: Iterable[nn.Module]) -> Iterator[None]:
+def _statistics_stand_still(module: nn.Module) -> Iterator[None]:
     """Norms count the batch in copies of their running statistics, which are then thrown away."""
     buffers = [
         (part, name, buffer)
-        for norm in norms
-        for part in norm.modules()
+        for part in module.modules()
         for name, buffer in part.named_buffers(recurse=False)
     ]
     for part, name, buffer in buffers:

@@ -80,9 +80,7 @@ def _errors_in(folder: Path) -> list[tuple[str, str]]:
     """Name of the class, and message, of each error below a folder, the first one first."""
     found = []
     for file in sorted(folder.rglob("error.json"), key=lambda file: file.stat().st_mtime):
-        with suppress(
-            ValueError
-        ):  # ended by torch's agent, for an earlier error, while it was written
+        with suppress(ValueError):  # ended by torch's agent, for an earlier error, while it was written
             kind, _, text = json.loads(file.read_text())["message"]["message"].partition(": ")
             found.append((kind, text))
     return found

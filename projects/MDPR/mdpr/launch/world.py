@@ -93,8 +93,7 @@ def _from_arguments(args: argparse.Namespace, device: str) -> ParentWorld:
         raise ConfigError(f"--max-restarts is {restarts}: expected 0 or more")
     if not 0 <= machine_rank < machines:
         raise ConfigError(
-            f"--machine-rank is {machine_rank}: expected 0 to {machines - 1}, for --num-machines "
-            f"{machines}"
+            f"--machine-rank is {machine_rank}: expected 0 to {machines - 1}, for --num-machines {machines}"
         )
     url = _checked_url(args.dist_url, machines)
     if machines > 1 and url is None:
@@ -107,9 +106,7 @@ def _from_arguments(args: argparse.Namespace, device: str) -> ParentWorld:
     return ParentWorld(_kind(device), local_size, machines, machine_rank, url, restarts)
 
 
-def _from_torchrun(
-    args: argparse.Namespace, device: str, environment: Mapping[str, str]
-) -> RankWorld:
+def _from_torchrun(args: argparse.Namespace, device: str, environment: Mapping[str, str]) -> RankWorld:
     missing = [name for name in TORCHRUN_VARIABLES if name not in environment]
     if missing:
         raise ConfigError(
@@ -166,9 +163,7 @@ def _checked_url(url: str | None, machines: int) -> str | None:
     except ValueError:  # a port out of range
         complete = False
     if not complete:
-        raise ConfigError(
-            f"--dist-url is {url!r}: expected tcp://ADDRESS:PORT, such as tcp://10.0.0.1:29500"
-        )
+        raise ConfigError(f"--dist-url is {url!r}: expected tcp://ADDRESS:PORT, such as tcp://10.0.0.1:29500")
     return url
 
 

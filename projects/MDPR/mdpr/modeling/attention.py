@@ -84,9 +84,7 @@ def _resize(x: Tensor, size: torch.Size) -> Tensor:
 class BilinearAttentionPooling(nn.Module):
     """Pool a feature map once per attention map: ``v_m = GeM(embedding_m(x * A_m))``."""
 
-    def __init__(
-        self, in_channels: int, embedding_dim: int, num_attentions: int, norm: str
-    ) -> None:
+    def __init__(self, in_channels: int, embedding_dim: int, num_attentions: int, norm: str) -> None:
         super().__init__()
         self.embeddings = nn.ModuleList(
             EmbeddingBlock(in_channels, embedding_dim, norm) for _ in range(num_attentions)

@@ -37,9 +37,7 @@ class MutualDistillation(nn.Module):
         Returns:
             Scalar in -1..1.
         """
-        return mutual_distillation_loss(
-            self.predictor_hard(hard), soft, self.predictor_soft(soft), hard
-        )
+        return mutual_distillation_loss(self.predictor_hard(hard), soft, self.predictor_soft(soft), hard)
 
 
 def _predictor(dim: int, norm: str) -> nn.Sequential:

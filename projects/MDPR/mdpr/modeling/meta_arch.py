@@ -194,8 +194,8 @@ class MDPR(nn.Module):
         if self.distillation is not None:
             hard_feature = outputs["hard_global"]["features"]
             soft_feature = outputs["attn_feature4"]["features"]
-            losses["loss_mutual_distillation"] = (
-                self.settings.distillation_scale * self.distillation(hard_feature, soft_feature)
+            losses["loss_mutual_distillation"] = self.settings.distillation_scale * self.distillation(
+                hard_feature, soft_feature
             )
         for name, term in self.auxiliary_losses.items():
             losses[f"loss_{name}"] = term(outputs, targets)
@@ -203,9 +203,7 @@ class MDPR(nn.Module):
         log_accuracy(output["pred_class_logits"].detach(), targets)
         return losses
 
-    def _attention_losses(
-        self, level: str, attention: Attention, targets: Tensor
-    ) -> dict[str, Tensor]:
+    def _attention_losses(self, level: str, attention: Attention, targets: Tensor) -> dict[str, Tensor]:
         name = f"attn_bap{level}"
         pooled = torch.relu(attention.pooled).flatten(1)[..., None, None]
         output = self.heads[name](pooled, targets)

@@ -16,9 +16,7 @@ def images_of(batched_inputs: dict[str, Any] | Tensor) -> Tensor:
     if isinstance(batched_inputs, Tensor):
         return batched_inputs
     if not isinstance(batched_inputs, dict):
-        raise TypeError(
-            f"expected a batch dict or an image tensor, got {type(batched_inputs).__name__}"
-        )
+        raise TypeError(f"expected a batch dict or an image tensor, got {type(batched_inputs).__name__}")
     if "images" not in batched_inputs:
         raise KeyError(f"the batch has no 'images', only {sorted(batched_inputs)}")
     return batched_inputs["images"]

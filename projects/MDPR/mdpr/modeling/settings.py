@@ -96,15 +96,12 @@ def feature_rows(height: int, last_stride: int) -> int:
 def _check_branches(node: CfgNode) -> None:
     if not (node.HARD_BRANCH or node.SOFT_BRANCH):
         raise ConfigError(
-            "MODEL.MDPR.HARD_BRANCH and MODEL.MDPR.SOFT_BRANCH are both False: at least one must "
-            "be True"
+            "MODEL.MDPR.HARD_BRANCH and MODEL.MDPR.SOFT_BRANCH are both False: at least one must be True"
         )
     for key in ("FUSION", "DISTILLATION"):
         if node[key] and not (node.HARD_BRANCH and node.SOFT_BRANCH):
             missing = "SOFT_BRANCH" if node.HARD_BRANCH else "HARD_BRANCH"
-            raise wrong_value(
-                f"MODEL.MDPR.{key}", True, f"False while MODEL.MDPR.{missing} is False"
-            )
+            raise wrong_value(f"MODEL.MDPR.{key}", True, f"False while MODEL.MDPR.{missing} is False")
 
 
 def _check_backbone(cfg: CfgNode) -> None:
@@ -113,13 +110,9 @@ def _check_backbone(cfg: CfgNode) -> None:
     if channels != node.FEAT_DIM:
         raise wrong_value("MODEL.BACKBONE.FEAT_DIM", node.FEAT_DIM, f"{channels} for {node.DEPTH}")
     if node.WITH_NL:
-        raise wrong_value(
-            "MODEL.BACKBONE.WITH_NL", True, "False: the branches are copies of plain stages"
-        )
+        raise wrong_value("MODEL.BACKBONE.WITH_NL", True, "False: the branches are copies of plain stages")
     if cfg.MODEL.MDPR.FUSION and node.LAST_STRIDE != 1:
-        raise wrong_value(
-            "MODEL.BACKBONE.LAST_STRIDE", node.LAST_STRIDE, "1 while MODEL.MDPR.FUSION is True"
-        )
+        raise wrong_value("MODEL.BACKBONE.LAST_STRIDE", node.LAST_STRIDE, "1 while MODEL.MDPR.FUSION is True")
 
 
 def _check_heads_and_losses(cfg: CfgNode) -> None:

@@ -36,9 +36,7 @@ def eval_cuhk03(  # noqa: PLR0917 -- the signature is fast-reid's
     Raises:
         ValueError: no query has a match.
     """
-    labels = RetrievalLabels(
-        *(np.asarray(values) for values in (q_pids, q_camids, g_pids, g_camids))
-    )
+    labels = RetrievalLabels(*(np.asarray(values) for values in (q_pids, q_camids, g_pids, g_camids)))
     options = RankingOptions(protocol="cuhk03", max_rank=max_rank)
     result = rank_distances(distmat, labels, options=options)
     counted = result.num_matches > 0

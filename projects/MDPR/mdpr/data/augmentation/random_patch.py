@@ -66,9 +66,7 @@ class RandomPatch(PooledRandomPatch):
     def _patch(self, patch_size: tuple[int, int], size: tuple[int, int]) -> Tensor:
         """A random piece of a random image, cut as if that had been scaled to ``size`` before."""
         image = self._read_image(random.randrange(self._num_images))
-        left, top = (
-            random.randint(0, whole - piece) for whole, piece in zip(size, patch_size, strict=True)
-        )
+        left, top = (random.randint(0, whole - piece) for whole, piece in zip(size, patch_size, strict=True))
         scale = [file / training for file, training in zip(image.size, size, strict=True)]
         box = (
             left * scale[0],

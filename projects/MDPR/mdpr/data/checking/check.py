@@ -13,9 +13,7 @@ from mdpr.data.checking.scan import inspect_images
 from mdpr.data.datasets.base import CheckedDataset
 
 
-def check_dataset(
-    dataset: ImageDataset, *, workers: int = 0, progress: bool = False
-) -> CheckReport:
+def check_dataset(dataset: ImageDataset, *, workers: int = 0, progress: bool = False) -> CheckReport:
     """Read every image of a data set, and look for what would make training or the score wrong.
 
     Args:
@@ -42,9 +40,7 @@ def check_dataset(
         rules.incomplete_splits(summaries),
     ]
     if ours is None or ours.has_identities:
-        distractors = frozenset(
-            map(str, ours.distractor_identities if ours else dataset._junk_pids)
-        )
+        distractors = frozenset(map(str, ours.distractor_identities if ours else dataset._junk_pids))
         across = ours.numbered_across_splits if ours else True
         found.append(rules.unmatched_queries(entries))
         found.append(rules.shared_identities(entries, distractors, across))

@@ -10,9 +10,7 @@ from mdpr.data.checking.findings import Finding, ImageFacts, Severity
 Pair = tuple[Entry, Entry]
 
 
-def duplicate_findings(
-    entries: Sequence[Entry], facts: Mapping[str, ImageFacts]
-) -> Iterator[Finding]:
+def duplicate_findings(entries: Sequence[Entry], facts: Mapping[str, ImageFacts]) -> Iterator[Finding]:
     """Findings on exact duplicates. A query and a gallery image of the same identity and camera are none:
     the protocol ignores such pairs."""
     pairs = list(_equal_pairs(entries, facts))

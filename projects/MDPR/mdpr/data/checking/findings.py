@@ -14,84 +14,49 @@ class Severity(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of problem.
-
-    Args:
-        severity: whether training or the score would be wrong.
-        title: what was found, with its count.
-        advice: what it does to training or the score, and what to do.
-        details: one line per case.
-        images: paths of images that show it.
-    """
+    """One kind of problem."""
 
     severity: Severity
-    title: str
-    advice: str
-    details: tuple[str, ...] = ()
-    images: tuple[str, ...] = ()
+    title: str  # what was found, with its count
+    advice: str  # what it does to training or the score, and what to do
+    details: tuple[str, ...] = ()  # one line per case
+    images: tuple[str, ...] = ()  # paths of images that show it
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What one file is. Of a broken one only ``problem`` is known.
-
-    Args:
-        path: the file.
-        problem: why it cannot be read; empty if it can.
-        width: in pixels, upright.
-        height: in pixels, upright.
-        mode: Pillow's name of the stored pixel format, such as RGB or L.
-        digest: of the file's bytes; equal for equal files.
-    """
+    """What one file is. Of a broken one only ``problem`` is known; width and height are those upright."""
 
     path: str
-    problem: str = ""
-    width: int = 0
+    problem: str = ""  # why it cannot be read; empty if it can
+    width: int = 0  # in pixels
     height: int = 0
-    mode: str = ""
-    digest: str = ""
+    mode: str = ""  # Pillow's name of the stored pixel format, such as RGB or L
+    digest: str = ""  # of the file's bytes; equal for equal files
 
 
 @dataclass(frozen=True)
 class SplitSummary:
-    """Counts of one split.
-
-    Args:
-        split: train, query or gallery.
-        images: number of images.
-        identities: number of identities, distractors and all.
-        cameras: number of cameras.
-        per_identity: smallest, median and largest number of images of an identity.
-        left_out: images left out as junk or distractors.
-        published: images of the complete set as its authors state them, None where unknown.
-    """
+    """Counts of one split."""
 
     split: str
     images: int
-    identities: int
+    identities: int  # distractors and all
     cameras: int
-    per_identity: tuple[int, float, int]
-    left_out: int
-    published: int | None
+    per_identity: tuple[int, float, int]  # smallest, median and largest number of images of an identity
+    left_out: int  # images left out as junk or distractors
+    published: int | None  # images of the complete set as its authors state them; None where unknown
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """The result of a check.
-
-    Args:
-        name: of the data set.
-        folder: the folder that holds all its images.
-        splits: counts of train, query and gallery.
-        facts: of each image, by path.
-        findings: errors first.
-    """
+    """The result of a check of the data set ``name``."""
 
     name: str
-    folder: str
+    folder: str  # that holds all its images
     splits: tuple[SplitSummary, ...]
-    facts: Mapping[str, ImageFacts]
-    findings: tuple[Finding, ...]
+    facts: Mapping[str, ImageFacts]  # by path
+    findings: tuple[Finding, ...]  # errors first
 
     @property
     def readable(self) -> list[ImageFacts]:

@@ -27,9 +27,7 @@ class Mosaic:
     picture: str
 
 
-def identity_mosaics(
-    entries: Sequence[Entry], facts: Mapping[str, ImageFacts], split: str
-) -> list[Mosaic]:
+def identity_mosaics(entries: Sequence[Entry], facts: Mapping[str, ImageFacts], split: str) -> list[Mosaic]:
     """A sample of the identities of a split, spread evenly, and of their images."""
     of_identity: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:

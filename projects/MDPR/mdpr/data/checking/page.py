@@ -47,9 +47,7 @@ def render_page(report: CheckReport, dataset: ImageDataset) -> str:
         split_columns=SPLIT_COLUMNS,
         split_rows=split_rows(report),
         image_rows=image_rows(report),
-        findings=[
-            _ShownFinding(finding, strip(finding.images[:COLUMNS])) for finding in report.findings
-        ],
+        findings=[_ShownFinding(finding, strip(finding.images[:COLUMNS])) for finding in report.findings],
         samples={split: identity_mosaics(entries, report.facts, split) for split in SPLITS},
     )
 

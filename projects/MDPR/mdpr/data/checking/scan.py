@@ -31,9 +31,7 @@ def inspect_image(path: str) -> ImageFacts:
     return ImageFacts(path, "", width, height, mode, digest)
 
 
-def inspect_images(
-    paths: Sequence[str], *, workers: int, progress: bool = False
-) -> dict[str, ImageFacts]:
+def inspect_images(paths: Sequence[str], *, workers: int, progress: bool = False) -> dict[str, ImageFacts]:
     """`inspect_image` of many.
 
     Args:

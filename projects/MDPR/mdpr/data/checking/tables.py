@@ -83,7 +83,5 @@ def report_text(report: CheckReport) -> str:
         lines.append(f"{finding.severity.value.upper()}: {finding.title}. {finding.advice}")
         lines += [f"    {detail}" for detail in finding.details[:DETAILS_SHOWN]]
         if len(finding.details) > DETAILS_SHOWN:
-            lines.append(
-                f"    ... and {len(finding.details) - DETAILS_SHOWN:,} more (--report lists them)"
-            )
+            lines.append(f"    ... and {len(finding.details) - DETAILS_SHOWN:,} more (--report lists them)")
     return "\n".join([*lines, verdict(report)])

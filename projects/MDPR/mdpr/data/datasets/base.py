@@ -57,9 +57,7 @@ class CheckedDataset(ImageDataset):
     config_options: ClassVar[ConfigOptions] = {}
     _junk_pids: ClassVar[list[int]] = [JUNK_IDENTITY]
 
-    def __init__(
-        self, root: str | Path = "datasets", *, strict: bool = True, **kwargs: Any
-    ) -> None:
+    def __init__(self, root: str | Path = "datasets", *, strict: bool = True, **kwargs: Any) -> None:
         self.root = str(root)
         self.strict = strict
         self.naming_problems: list[str] = []

@@ -36,24 +36,16 @@ class CUHK03NP(FolderDataset):
 
     dataset_dir = "cuhk03-np"
     dataset_name = "cuhk03np"
-    where_to_get = (
-        "Get CUHK03-NP from https://github.com/zhunzhong07/person-re-ranking and unpack it there"
-    )
-    file_names = FileNames(
-        pattern=re.compile(r"(-1|\d+)_c(\d+)"), example="0001_c1_1.png", cameras=2
-    )
+    where_to_get = "Get CUHK03-NP from https://github.com/zhunzhong07/person-re-ranking and unpack it there"
+    file_names = FileNames(pattern=re.compile(r"(-1|\d+)_c(\d+)"), example="0001_c1_1.png", cameras=2)
     suffixes = (".png", ".jpg")
     counts: ClassVar[dict[str, dict[str, int]]] = {
         "detected": {"train": 7_365, "query": 1_400, "gallery": 5_332},
         "labeled": {"train": 7_368, "query": 1_400, "gallery": 5_328},
     }
-    config_options: ClassVar[ConfigOptions] = {
-        "boxes": ("DATASETS.CUHK03NP.BOXES", Choice(tuple(counts)))
-    }
+    config_options: ClassVar[ConfigOptions] = {"boxes": ("DATASETS.CUHK03NP.BOXES", Choice(tuple(counts)))}
 
-    def __init__(
-        self, root: str | Path = "datasets", *, boxes: str = "detected", **kwargs: Any
-    ) -> None:
+    def __init__(self, root: str | Path = "datasets", *, boxes: str = "detected", **kwargs: Any) -> None:
         if boxes not in self.counts:
             raise wrong_value("boxes", boxes, f"one of {', '.join(self.counts)}")
         self.boxes = boxes

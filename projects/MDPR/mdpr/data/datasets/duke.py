@@ -29,9 +29,7 @@ class DukeMTMC(FolderDataset, FastReIDDukeMTMC):
         "DukeMTMC-reID is described at https://github.com/layumi/DukeMTMC-reID_evaluation; its authors "
         "have withdrawn the original download"
     )
-    file_names = FileNames(
-        pattern=re.compile(r"(-1|\d+)_c(\d+)"), example="0001_c2_f0046182.jpg", cameras=8
-    )
+    file_names = FileNames(pattern=re.compile(r"(-1|\d+)_c(\d+)"), example="0001_c2_f0046182.jpg", cameras=8)
 
     @property
     def published_counts(self) -> Mapping[str, int]:

@@ -50,7 +50,5 @@ def files_with_suffix(folder: Path, *suffixes: str) -> list[Path]:
         OSError: the folder cannot be listed.
     """
     return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in suffixes and not path.name.startswith(".")
+        path for path in folder.iterdir() if path.suffix.lower() in suffixes and not path.name.startswith(".")
     )

@@ -86,8 +86,7 @@ class ImageFolderReID(CheckedDataset):
     ) -> None:
         if not str(path):
             raise DatasetError(
-                f"ImageFolderReID: no folder is given, so there is nothing to read. "
-                f"{self.where_to_get}"
+                f"ImageFolderReID: no folder is given, so there is nothing to read. {self.where_to_get}"
             )
         self.path = Path(path).expanduser()
         self.csv_file = str(csv_file)
@@ -149,6 +148,5 @@ class ImageFolderReID(CheckedDataset):
         if bool(splits["query"]) != bool(splits["gallery"]) and self.strict:
             there, absent = ("query", "gallery") if splits["query"] else ("gallery", "query")
             raise DatasetError(
-                f"ImageFolderReID: {source} has {there} images but no {absent} images: evaluation needs "
-                "both"
+                f"ImageFolderReID: {source} has {there} images but no {absent} images: evaluation needs both"
             )

@@ -66,9 +66,7 @@ def _image_of_row(csv_path: Path, line: int, row: dict[str, str | None]) -> Labe
     split = next((name for name in SPLITS if name == values["split"]), None)
     if split is None:
         return BadRow(where, f"split is {values['split']!r}", f"one of {', '.join(SPLITS)}")
-    return LabelledImage(
-        csv_path.parent / values["path"], values["person"], values["camera"], split
-    )
+    return LabelledImage(csv_path.parent / values["path"], values["person"], values["camera"], split)
 
 
 def images_from_folders(folder: Path) -> Iterator[LabelledImage | BadRow]:

@@ -35,9 +35,7 @@ class Market1501(FolderDataset, FastReIDMarket1501):
 
     dataset_dir = "Market-1501-v15.09.15"
     dataset_name = "market1501"
-    where_to_get = (
-        "Get it from http://www.liangzheng.org/Project/project_reid.html and unpack it there"
-    )
+    where_to_get = "Get it from http://www.liangzheng.org/Project/project_reid.html and unpack it there"
     file_names = FileNames(
         pattern=re.compile(r"(-1|\d+)_c(\d+)"),
         example="0002_c1s1_000451_03.jpg",
@@ -45,9 +43,7 @@ class Market1501(FolderDataset, FastReIDMarket1501):
         cameras=6,
     )
     distractor_identities = frozenset({0})
-    config_options: ClassVar[ConfigOptions] = {
-        "market1501_500k": ("DATASETS.MARKET1501.WITH_500K", switch())
-    }
+    config_options: ClassVar[ConfigOptions] = {"market1501_500k": ("DATASETS.MARKET1501.WITH_500K", switch())}
     _junk_pids: ClassVar[list[int]] = [-1, 0]
 
     def __init__(

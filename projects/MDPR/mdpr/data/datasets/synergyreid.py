@@ -38,19 +38,14 @@ class SynergyReID(FolderDataset):
     dataset_dir = "synergyreid_data"
     dataset_name = "synergyreid"
     where_to_get = (
-        "Get it from https://github.com/DeepSportRadar/player-reidentification-challenge and unpack it "
-        "there"
+        "Get it from https://github.com/DeepSportRadar/player-reidentification-challenge and unpack it there"
     )
     file_names = FileNames(pattern=re.compile(r"(\d+)_"), example="0001_0002_0003.jpeg")
     suffixes = (".jpeg", ".jpg")
     numbered_across_splits = False
-    config_options: ClassVar[ConfigOptions] = {
-        "challenge": ("DATASETS.SYNERGYREID.CHALLENGE", switch())
-    }
+    config_options: ClassVar[ConfigOptions] = {"challenge": ("DATASETS.SYNERGYREID.CHALLENGE", switch())}
 
-    def __init__(
-        self, root: str | Path = "datasets", *, challenge: bool = False, **kwargs: Any
-    ) -> None:
+    def __init__(self, root: str | Path = "datasets", *, challenge: bool = False, **kwargs: Any) -> None:
         self.challenge = challenge
         super().__init__(root, **kwargs)
 

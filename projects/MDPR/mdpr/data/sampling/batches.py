@@ -18,28 +18,18 @@ BatchStream = Callable[[], Iterator[np.ndarray]]
 
 
 class Draw(NamedTuple):
-    """One image of a batch.
+    """One image of a batch."""
 
-    Attributes:
-        image: index into the training set.
-        position: its place in the run, counted in images over all processes from 0.
-    """
-
-    image: int
-    position: int
+    image: int  # index into the training set
+    position: int  # its place in the run, counted in images over all processes from 0
 
 
 @dataclass(frozen=True)
 class BatchSize:
-    """How the images of a step are shared out.
+    """How the images of a step are shared out."""
 
-    Attributes:
-        per_process: images of one process, > 0.
-        processes: number of processes, > 0.
-    """
-
-    per_process: int
-    processes: int = 1
+    per_process: int  # images of one process, > 0
+    processes: int = 1  # > 0
 
     @property
     def total(self) -> int:
@@ -59,15 +49,11 @@ class RepeatableBatches(Sampler[list[Draw]]):
             identity together.
     """
 
-    def __init__(
-        self, stream: BatchStream, size: BatchSize, *, rank: int = 0, in_turn: bool = False
-    ) -> None:
+    def __init__(self, stream: BatchStream, size: BatchSize, *, rank: int = 0, in_turn: bool = False) -> None:
         self._stream = stream
         self.size = size
         begin = rank * size.per_process
-        self._share = (
-            slice(rank, None, size.processes) if in_turn else slice(begin, begin + size.per_process)
-        )
+        self._share = slice(rank, None, size.processes) if in_turn else slice(begin, begin + size.per_process)
         # Batches that come before the first one to hand out.
         self.start = 0
 

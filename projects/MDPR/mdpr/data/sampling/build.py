@@ -63,9 +63,7 @@ def build_batches(
     return RepeatableBatches(stream, size, rank=rank, in_turn=name in INDEPENDENT)
 
 
-def _stream(
-    cfg: CfgNode, items: Sequence[TrainItem], size: BatchSize, seed: int
-) -> Iterator[np.ndarray]:
+def _stream(cfg: CfgNode, items: Sequence[TrainItem], size: BatchSize, seed: int) -> Iterator[np.ndarray]:
     node, random = cfg.DATALOADER, np.random.RandomState(seed)
     match node.SAMPLER_TRAIN:
         case "NaiveIdentitySampler":
@@ -89,9 +87,7 @@ def check_batches(cfg: CfgNode, items: Sequence[TrainItem], processes: int) -> N
     batch = cfg.SOLVER.IMS_PER_BATCH
     check_batch_sizes(cfg, processes)
     if len(items) < batch:
-        raise wrong_value(
-            "SOLVER.IMS_PER_BATCH", batch, f"no more than the {len(items)} training images"
-        )
+        raise wrong_value("SOLVER.IMS_PER_BATCH", batch, f"no more than the {len(items)} training images")
     if cfg.DATALOADER.SAMPLER_TRAIN in IDENTITY_SAMPLERS:
         _check_identities(cfg, len({identity for _, identity, _ in items}))
     if cfg.DATALOADER.SAMPLER_TRAIN == "SetReWeightSampler":

@@ -83,8 +83,7 @@ def _groups(images: np.ndarray, instances: int, random: np.random.RandomState) -
         images = images[random.choice(len(images), instances, replace=True)]
     shuffled = random.permutation(images)
     return [
-        shuffled[begin : begin + instances]
-        for begin in range(0, len(shuffled) - instances + 1, instances)
+        shuffled[begin : begin + instances] for begin in range(0, len(shuffled) - instances + 1, instances)
     ]
 
 

@@ -10,9 +10,7 @@ from mdpr.data.sampling.batches import BatchSize
 from mdpr.data.sampling.identities import TrainItem
 
 
-def shuffled_batches(
-    num_images: int, size: BatchSize, random: np.random.RandomState
-) -> Iterator[np.ndarray]:
+def shuffled_batches(num_images: int, size: BatchSize, random: np.random.RandomState) -> Iterator[np.ndarray]:
     """fast-reid's ``TrainingSampler``: one shuffled pass over all images after another.
 
     Yields:

@@ -18,9 +18,7 @@ class EarlyStopping(HookBase):
         min_delta: percentage points by which a better one is better.
     """
 
-    def __init__(
-        self, evaluations: Evaluations, *, patience: int, metric: str, min_delta: float
-    ) -> None:
+    def __init__(self, evaluations: Evaluations, *, patience: int, metric: str, min_delta: float) -> None:
         self._evaluations = evaluations
         self._patience = patience
         self._metric = metric

@@ -13,9 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler as Schedule
 logger = logging.getLogger(__name__)
 
 
-def build_schedulers(
-    cfg: CfgNode, optimizer: Optimizer, iters_per_epoch: int
-) -> dict[str, Schedule]:
+def build_schedulers(cfg: CfgNode, optimizer: Optimizer, iters_per_epoch: int) -> dict[str, Schedule]:
     """fast-reid's schedulers, also where warm-up takes all epochs.
 
     The cosine then has no epoch left to run over, and fast-reid would divide by zero.

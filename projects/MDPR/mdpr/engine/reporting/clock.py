@@ -13,15 +13,10 @@ WINDOW = 50  # steps over which the present speed is measured
 
 @dataclass(frozen=True)
 class StepTime:
-    """Seconds of one or more steps.
+    """Seconds of one or more steps."""
 
-    Attributes:
-        total: from the request for the first batch to the end of the step.
-        waiting: of it, waiting for the loader.
-    """
-
-    total: float
-    waiting: float
+    total: float  # from the request for the first batch to the end of the step
+    waiting: float  # of it, waiting for the loader
 
     @property
     def waiting_share(self) -> float:

@@ -22,11 +22,7 @@ def loss_groups(scalars: Mapping[str, float]) -> dict[str, float]:
         The groups that have terms, in a fixed order. Terms of no group are summed as "other", but where
         that would be all there is (another architecture), there are no groups.
     """
-    terms = {
-        name.removeprefix("loss_"): value
-        for name, value in scalars.items()
-        if name.startswith("loss_")
-    }
+    terms = {name.removeprefix("loss_"): value for name, value in scalars.items() if name.startswith("loss_")}
     groups = {}
     for group, beginnings in GROUPS.items():
         members = [name for name in terms if name.startswith(beginnings)]

@@ -13,15 +13,10 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Memory:
-    """In bytes.
+    """In bytes."""
 
-    Attributes:
-        resident: main memory that the process occupies.
-        gpu: memory that PyTorch's tensors occupy on the GPU; None without one.
-    """
-
-    resident: int
-    gpu: int | None
+    resident: int  # main memory that the process occupies
+    gpu: int | None  # what PyTorch's tensors occupy on the GPU; None without one
 
     def __str__(self) -> str:
         gpu = "" if self.gpu is None else f" + {self.gpu / GIB:.1f} GB GPU"

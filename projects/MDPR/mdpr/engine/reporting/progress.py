@@ -110,8 +110,7 @@ class ProgressReporter(HookBase):
         seconds = recent.total * max(0, self.trainer.max_iter - self.trainer.iter - 1)
         return "  ".join(
             [
-                f"loss {scalars.get('total_loss', float('nan')):.3f}"
-                + (f" ({groups})" if groups else ""),
+                f"loss {scalars.get('total_loss', float('nan')):.3f}" + (f" ({groups})" if groups else ""),
                 f"lr {self.trainer.storage.history('lr').latest():.2e}",
                 f"{self._images_per_step / max(recent.total, 1e-9):.1f} images/s",
                 f"data wait {100 * recent.waiting_share:.0f}%",

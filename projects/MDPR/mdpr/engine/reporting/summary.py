@@ -23,29 +23,17 @@ FILES = {
 
 @dataclass(frozen=True)
 class RunSummary:
-    """Everything one wants to know after a run, of the process that tells it.
+    """Everything one wants to know after a run, of the process that tells it."""
 
-    Attributes:
-        folder: ``OUTPUT_DIR``.
-        clock: times since the run was started or resumed.
-        evaluations: of the run, also from before it was resumed.
-        metric: the one that says which evaluation is best.
-        epochs: epochs trained.
-        max_epoch: epochs planned.
-        images_per_step: images of one step over all processes.
-        skipped: steps left out because something was not finite.
-        averaged: whether averaged weights were evaluated.
-    """
-
-    folder: Path
-    clock: RunClock
-    evaluations: Evaluations
-    metric: str
-    epochs: int
-    max_epoch: int
-    images_per_step: int
-    skipped: int = 0
-    averaged: bool = False
+    folder: Path  # OUTPUT_DIR
+    clock: RunClock  # times since the run was started or resumed
+    evaluations: Evaluations  # of the run, also from before it was resumed
+    metric: str  # the one that says which evaluation is best
+    epochs: int  # trained
+    max_epoch: int  # planned
+    images_per_step: int  # over all processes
+    skipped: int = 0  # steps left out because something was not finite
+    averaged: bool = False  # whether averaged weights were evaluated
 
     @classmethod
     def of(cls, trainer: Any) -> "RunSummary":
@@ -68,9 +56,7 @@ class RunSummary:
         if self.skipped:
             rows.append(("steps left out", f"{self.skipped} (not finite)"))
         rows += [
-            (name, str(self.folder / file))
-            for name, file in FILES.items()
-            if (self.folder / file).is_file()
+            (name, str(self.folder / file)) for name, file in FILES.items() if (self.folder / file).is_file()
         ]
         return tabulate(rows, tablefmt="simple", disable_numparse=True)
 
@@ -103,9 +89,7 @@ class RunSummary:
 
 def _scores_of(evaluation: Evaluation) -> str:
     scores = ", ".join(
-        f"{name} {evaluation.metrics[name]:.2f} %"
-        for name in SCORE_NAMES
-        if name in evaluation.metrics
+        f"{name} {evaluation.metrics[name]:.2f} %" for name in SCORE_NAMES if name in evaluation.metrics
     )
     return f"{scores} (epoch {evaluation.epoch})"
 

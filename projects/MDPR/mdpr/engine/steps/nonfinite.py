@@ -38,9 +38,7 @@ class NonFiniteGuard:
         skipped: steps left out so far.
     """
 
-    def __init__(
-        self, output_dir: str | Path = "", config: str = "", *, max_skipped: int = 0
-    ) -> None:
+    def __init__(self, output_dir: str | Path = "", config: str = "", *, max_skipped: int = 0) -> None:
         self._output_dir = str(output_dir)
         self._config = config
         self._max_skipped = max_skipped
@@ -52,17 +50,13 @@ class NonFiniteGuard:
         This reads one small tensor: the only wait for the device in a step. Without it a bad gradient
         would be in the weights before anybody knew, and its batch gone.
         """
-        bad = torch.stack(
-            [~attempt.finite_losses().all(), ~attempt.gradient_norm.isfinite()]
-        ).float()
+        bad = torch.stack([~attempt.finite_losses().all(), ~attempt.gradient_norm.isfinite()]).float()
         if comm.get_world_size() > 1:
             dist.all_reduce(bad, dist.ReduceOp.MAX)
         bad_losses, bad_gradients = bad.tolist()
         return Finiteness(losses_finite=not bad_losses, gradients_finite=not bad_gradients)
 
-    def leave_out(
-        self, attempt: Attempt, finiteness: Finiteness, model: nn.Module, **facts: Any
-    ) -> None:
+    def leave_out(self, attempt: Attempt, finiteness: Finiteness, model: nn.Module, **facts: Any) -> None:
         """Save and report a step that must not be taken; every process calls this.
 
         Args:

@@ -47,9 +47,7 @@ class NonFiniteReport:
             reason="gradients" if losses_finite else "loss",
             batches=[attempt.batches[i] for i in blamed],
             random_states=[attempt.random_states[i] for i in blamed],
-            losses=[
-                dict(zip(attempt.names, attempt.losses[i].tolist(), strict=True)) for i in blamed
-            ],
+            losses=[dict(zip(attempt.names, attempt.losses[i].tolist(), strict=True)) for i in blamed],
             gradient_norm=float(attempt.gradient_norm),
         )
 
@@ -95,6 +93,4 @@ class NonFiniteReport:
 
 
 def _on_host(batch: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: value.cpu() if isinstance(value, Tensor) else value for key, value in batch.items()
-    }
+    return {key: value.cpu() if isinstance(value, Tensor) else value for key, value in batch.items()}

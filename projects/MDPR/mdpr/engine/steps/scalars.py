@@ -114,6 +114,5 @@ class ScalarMeans:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state_dict`."""
         self._sums = {
-            tuple(part["names"]): _Sum(part["values"].clone(), part["steps"])
-            for part in state["unread"]
+            tuple(part["names"]): _Sum(part["values"].clone(), part["steps"]) for part in state["unread"]
         }

@@ -134,11 +134,7 @@ class TrainingStep(SimpleTrainer):
 
     def _is_overflow(self, finiteness: Finiteness) -> bool:
         """Whether a smaller factor of the gradient scaler may give finite gradients."""
-        return (
-            self.grad_scaler is not None
-            and finiteness.losses_finite
-            and self.grad_scaler.get_scale() > 1
-        )
+        return self.grad_scaler is not None and finiteness.losses_finite and self.grad_scaler.get_scale() > 1
 
     def _leave_out(self, attempt: Attempt, finiteness: Finiteness) -> None:
         self._backup.restore()

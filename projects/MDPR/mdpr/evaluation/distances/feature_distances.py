@@ -59,9 +59,7 @@ class RetrievalFeatures:
             ValueError: an unknown metric, shapes that do not fit, or a zero vector under cosine.
         """
         if metric not in DISTANCE_METRICS:
-            raise ValueError(
-                f"unknown metric {metric!r}: choose one of {', '.join(DISTANCE_METRICS)}"
-            )
+            raise ValueError(f"unknown metric {metric!r}: choose one of {', '.join(DISTANCE_METRICS)}")
         if query.shape[1] != gallery.shape[1]:
             raise ValueError(
                 f"query features have dimension {query.shape[1]}, gallery features "

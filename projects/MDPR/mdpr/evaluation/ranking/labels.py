@@ -65,9 +65,7 @@ class RetrievalLabels:
         object.__setattr__(self, "_sorted_person", self.gallery_person[order])
 
     @classmethod
-    def split(
-        cls, person: NDArray[np.int64], camera: NDArray[np.int64], num_query: int
-    ) -> "RetrievalLabels":
+    def split(cls, person: NDArray[np.int64], camera: NDArray[np.int64], num_query: int) -> "RetrievalLabels":
         """Build from labels (N,) of all images, the first ``num_query`` of which are the queries.
 
         Raises:

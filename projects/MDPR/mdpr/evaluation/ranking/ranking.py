@@ -55,9 +55,7 @@ class RankingOptions:
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
-            raise ValueError(
-                f"unknown protocol {self.protocol!r}: choose one of {', '.join(PROTOCOLS)}"
-            )
+            raise ValueError(f"unknown protocol {self.protocol!r}: choose one of {', '.join(PROTOCOLS)}")
         for name, least in (("max_rank", 1), ("top_k", 0), ("repeats", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
@@ -89,9 +87,7 @@ def rank_features(
         ValueError: features that are empty, of wrong shape, not finite or zero under cosine;
             labels for another number of images; no query with a match.
     """
-    source = FeatureDistances.from_features(
-        query_features, gallery_features, metric=metric, device=device
-    )
+    source = FeatureDistances.from_features(query_features, gallery_features, metric=metric, device=device)
     return rank(source, labels, options)
 
 
@@ -127,9 +123,7 @@ def rank(
     """
     options = options or RankingOptions()
     labels.check_size(source.num_query, source.num_gallery)
-    scores = Scores(
-        labels.num_query, labels.num_gallery, max_rank=options.max_rank, top_k=options.top_k
-    )
+    scores = Scores(labels.num_query, labels.num_gallery, max_rank=options.max_rank, top_k=options.top_k)
     draws = None
     if options.protocol == "cuhk03":
         draws = SingleShotDraws(labels, seed=options.seed, repeats=options.repeats)

@@ -89,9 +89,7 @@ def _expand_once(
     for start in range(0, len(features), _ROWS_PER_BLOCK):
         rows = slice(start, start + _ROWS_PER_BLOCK)
         near = neighbours[rows]
-        similarity = np.einsum(
-            "nd,nkd->nk", unit.values[rows].astype(np.float64), unit.values[near]
-        )
+        similarity = np.einsum("nd,nkd->nk", unit.values[rows].astype(np.float64), unit.values[near])
         if not float(options.alpha).is_integer():
             unlike.append(start + np.flatnonzero((similarity < 0).any(axis=1)))
             similarity = np.maximum(similarity, 0.0)

@@ -90,6 +90,4 @@ def check_layout(arrays: Mapping[str, NDArray[Any]], layout: Layout) -> None:
         for letter, length in zip(letters, array.shape, strict=True):
             known, first = lengths.setdefault(letter, (length, name))
             if length != known:
-                raise ValueError(
-                    f"array '{name}': {length} entries for {known} rows of '{first}' ({letter})"
-                )
+                raise ValueError(f"array '{name}': {length} entries for {known} rows of '{first}' ({letter})")

@@ -130,18 +130,7 @@ def evaluate_file(
     device: str = "cpu",
     json_file: str | Path | None = None,
 ) -> dict[str, float]:
-    """Score a file of features, and write the scores to a JSON file where one is named.
-
-    Args:
-        file: what `load_features` reads.
-        metric: "cosine" or "euclidean".
-        rerank: re-rank with these options; None for no re-ranking.
-        options: protocol and sizes.
-        device: where distances are computed.
-        json_file: where the scores go, too.
-
-    Returns:
-        As `score_saved_features`.
+    """Score what `load_features` reads as `score_saved_features` does, and write it to ``json_file`` too.
 
     Raises:
         OSError: a file that cannot be read or written.

@@ -56,7 +56,6 @@ class HardContentBranch(nn.Module):
         return HardFeatures(
             global_map=self.global_embedding(stage4),
             part_maps=tuple(
-                embedding(stripe)
-                for embedding, stripe in zip(self.part_embeddings, stripes, strict=True)
+                embedding(stripe) for embedding, stripe in zip(self.part_embeddings, stripes, strict=True)
             ),
         )

@@ -68,9 +68,7 @@ def _cross_entropy(cfg: CfgNode) -> tuple[str, LossFunction]:
     node = cfg.MODEL.LOSSES.CE
 
     def loss(output: HeadOutput, targets: Tensor) -> Tensor:
-        return node.SCALE * smoothed_cross_entropy(
-            output["cls_outputs"], targets, node.EPSILON, node.ALPHA
-        )
+        return node.SCALE * smoothed_cross_entropy(output["cls_outputs"], targets, node.EPSILON, node.ALPHA)
 
     return EmbeddingLosses.CLASSIFICATION, loss
 
@@ -81,9 +79,7 @@ def _triplet(cfg: CfgNode) -> tuple[str, LossFunction]:
 
     def loss(output: HeadOutput, targets: Tensor) -> Tensor:
         features = at_least_float32(output["features"])
-        return node.SCALE * triplet_loss(
-            features, targets, node.MARGIN, node.NORM_FEAT, node.HARD_MINING
-        )
+        return node.SCALE * triplet_loss(features, targets, node.MARGIN, node.NORM_FEAT, node.HARD_MINING)
 
     return "triplet", loss
 

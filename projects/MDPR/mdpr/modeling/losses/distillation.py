@@ -28,6 +28,4 @@ def mutual_distillation_loss(
 
 
 def _cosine(prediction: Tensor, target: Tensor) -> Tensor:
-    return F.cosine_similarity(
-        at_least_float32(prediction), at_least_float32(target.detach()), dim=1
-    )
+    return F.cosine_similarity(at_least_float32(prediction), at_least_float32(target.detach()), dim=1)
