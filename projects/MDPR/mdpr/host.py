@@ -10,15 +10,27 @@ import torch
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
 
-def usable_cores(processes: int = 1) -> int:
-    """Cores for each of so many processes, at least one.
+_processes_on_these_cores = 1
 
-    Where the system tells (Linux), cores that this process is kept from, as in a container or by
-    ``taskset``, are not counted.
+
+def allowed_cores() -> frozenset[int]:
+    """The cores that the system lets this process use, by number; all of them where it does not tell.
+
+    Those it is kept from, as in a container, by ``taskset``, ``numactl`` or a scheduler, are not among them.
     """
     allowed = getattr(os, "sched_getaffinity", None)
-    cores = len(allowed(0)) if allowed else os.cpu_count() or 1
-    return max(1, cores // processes)
+    return frozenset(allowed(0)) if allowed else frozenset(range(os.cpu_count() or 1))
+
+
+def share_cores(processes: int) -> None:
+    """Say how many processes of the run, this one included, share this one's cores."""
+    global _processes_on_these_cores  # noqa: PLW0603 - a fact of the process, as the cores are
+    _processes_on_these_cores = processes
+
+
+def usable_cores() -> int:
+    """Cores for this process, at least one: its part of those it shares with others of its run."""
+    return max(1, len(allowed_cores()) // _processes_on_these_cores)
 
 
 def cpu_computes_in_bfloat16() -> bool:

@@ -24,7 +24,7 @@ def install() -> None:
         image_to_tensor,
         object_gathering,
         optimizer,
-        rank_compilation,
+        random_affine,
     )
 
     for patch in (
@@ -32,6 +32,6 @@ def install() -> None:
         data_loading,
         image_to_tensor,
         object_gathering,
-        rank_compilation,
+        random_affine,
     ):
         patch.apply()

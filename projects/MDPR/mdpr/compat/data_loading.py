@@ -1,36 +1,81 @@
-"""Data loading on a machine without a GPU.
+"""Batches brought to the device one step ahead, with or without a GPU.
 
-fast-reid's loader makes a CUDA stream, whatever the device, and moves every batch to the GPU.
+fast-reid's ``DataLoaderX`` makes a CUDA stream on whatever machine, fetches in a thread that never tells of
+an exception (the run then waits for ever) nor ends with the run, and hands out memory of the side stream
+without telling the allocator, which may give it away too early.
 """
 
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import fastreid.data.build
 import torch
 from fastreid.data.data_utils import DataLoaderX
+from torch import Tensor
 from torch.utils.data import DataLoader
 
-
-class HostDataLoader(DataLoader):
-    """A plain loader under the signature of fast-reid's ``DataLoaderX``: batches stay in host memory."""
-
-    def __init__(self, local_rank: int, **kwargs: Any) -> None:
-        kwargs["pin_memory"] = False  # pinning speeds up copies to a GPU, and warns without one
-        super().__init__(**kwargs)
+Batch = dict[str, Any]
 
 
-def make_data_loader(local_rank: int, **kwargs: Any) -> DataLoader:
-    """fast-reid's prefetching GPU loader where there is a GPU, else a `HostDataLoader`.
+class DeviceLoader(DataLoader):
+    """PyTorch's loader under the signature of fast-reid's; a GPU gets a batch while the step before runs.
+
+    Whatever a loader process raises is raised here. An iterator that is closed, or gone, has ended them;
+    there is no thread but that of PyTorch that pins memory.
 
     Args:
-        local_rank: index of the process, and of its GPU, on this machine.
-        kwargs: arguments of ``torch.utils.data.DataLoader``.
+        local_rank: of fast-reid's signature; the process has set its GPU.
+        device: where batches go; None decides when iteration begins: to the present GPU where this process
+            uses CUDA by then, as it does once its model is there.
+        kwargs: arguments of ``torch.utils.data.DataLoader``; pinning is decided by the device.
     """
-    loader_class = DataLoaderX if torch.cuda.is_available() else HostDataLoader
-    return loader_class(local_rank, **kwargs)
+
+    def __init__(self, local_rank: int, *, device: torch.device | None = None, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "pin_memory": False})
+        self._device = device
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        """Batches, tensors on the device."""
+        device = self._device
+        if device is None:
+            device = torch.device("cuda" if torch.cuda.is_initialized() else "cpu")
+        self.pin_memory = device.type == "cuda"
+        batches = super().__iter__()
+        return one_ahead(batches, device) if self.pin_memory else batches
+
+
+def one_ahead(batches: Iterator[Batch], device: torch.device) -> Generator[Batch, None, None]:
+    """Hand out batches on a GPU; the next one is on its way, on a stream of its own, while the step runs.
+
+    Args:
+        batches: with tensors in pinned memory.
+        device: a GPU.
+    """
+    stream = torch.cuda.Stream(device)
+
+    def fetch() -> Batch | None:
+        batch = next(batches, None)
+        if batch is None:
+            return None
+        with torch.cuda.stream(stream):
+            return {
+                key: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+                for key, value in batch.items()
+            }
+
+    ahead = fetch()
+    while ahead is not None:
+        batch = ahead
+        present = torch.cuda.current_stream(device)
+        present.wait_stream(stream)
+        for value in batch.values():
+            if isinstance(value, Tensor):
+                value.record_stream(present)  # or the allocator would think it free with the side stream
+        ahead = fetch()
+        yield batch
 
 
 def apply() -> None:
-    """Make fast-reid's loader builders choose the loader by the machine."""
+    """Make fast-reid's loader builders use `DeviceLoader`."""
     if fastreid.data.build.DataLoaderX is DataLoaderX:
-        fastreid.data.build.DataLoaderX = make_data_loader
+        fastreid.data.build.DataLoaderX = DeviceLoader

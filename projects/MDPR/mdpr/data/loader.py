@@ -7,12 +7,11 @@ import torch
 from fastreid.config import CfgNode
 from fastreid.data import samplers
 from fastreid.data.build import fast_batch_collator
-from fastreid.data.data_utils import DataLoaderX
 from fastreid.data.transforms import build_transforms
 from fastreid.utils import comm
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
-from mdpr.compat.data_loading import HostDataLoader
+from mdpr.compat.data_loading import DeviceLoader
 from mdpr.data.randomness import Purpose, derived_seed
 from mdpr.data.registry import load_dataset
 from mdpr.data.reid_dataset import ReIDDataset
@@ -83,16 +82,22 @@ def build_test_loader(cfg: CfgNode, dataset_name: str) -> tuple[DataLoader, int]
 
 
 def _loader(cfg: CfgNode, dataset: Dataset, batches: Sampler[list[Any]], **options: Any) -> DataLoader:
-    """fast-reid's loader that prefetches to the GPU, or a plain one on the CPU."""
-    loader_class = HostDataLoader if cfg.MODEL.DEVICE == "cpu" else DataLoaderX
-    return loader_class(
+    return DeviceLoader(
         comm.get_local_rank(),
+        device=torch.device(cfg.MODEL.DEVICE),
         dataset=dataset,
         batch_sampler=batches,
-        num_workers=min(cfg.DATALOADER.NUM_WORKERS, usable_cores(comm.get_local_size())),
+        num_workers=_workers(cfg.DATALOADER.NUM_WORKERS),
         collate_fn=fast_batch_collator,
-        pin_memory=True,
         # Of its own, so that starting to load draws nothing from the generator that the model uses.
         generator=torch.Generator().manual_seed(derived_seed(cfg.SEED, Purpose.LOADER)),
         **options,
     )
+
+
+def _workers(wanted: int) -> int:
+    """As many as asked for, but no more than there are cores for this process."""
+    cores = usable_cores()
+    if wanted > cores:
+        logger.info("DATALOADER.NUM_WORKERS is %d: taking %d, a loader process a core", wanted, cores)
+    return min(wanted, cores)

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from fastreid.utils import comm
 
-from mdpr.host import usable_cores
+from mdpr.host import allowed_cores, share_cores, usable_cores
 
 # How long a process waits in a collective operation. While the first process ranks a large test set
 # the others wait. That a process died is not learnt from this, but by torch's agent.
@@ -43,10 +43,10 @@ def join(device: str) -> None:
         world_size=size,
         timeout=COLLECTIVE_TIMEOUT,
     )
-    comm._LOCAL_PROCESS_GROUP = _group_of_machine(rank - local_rank)
+    comm._LOCAL_PROCESS_GROUP = _find_neighbours(rank - local_rank)
     comm._get_global_gloo_group = functools.cache(_gloo_group)
     if device == "cpu" and "OMP_NUM_THREADS" not in os.environ:  # else the user has decided
-        torch.set_num_threads(usable_cores(comm.get_local_size()))
+        torch.set_num_threads(usable_cores())
 
 
 def leave() -> None:
@@ -54,16 +54,22 @@ def leave() -> None:
     if not dist.is_initialized():
         return
     comm._LOCAL_PROCESS_GROUP = None
+    share_cores(1)
     comm._get_global_gloo_group.cache_clear()
     dist.destroy_process_group()
 
 
-def _group_of_machine(first_rank: int) -> Any:
-    """The processes of this machine, each of which tells the rank of its machine's first one."""
-    first_ranks: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(first_ranks, first_rank)
+def _find_neighbours(first_rank: int) -> Any:
+    """The group of the processes of this machine, each of which tells the rank of its machine's first one.
+
+    Those that are kept on cores of their own, by a scheduler for instance, do not share them with the others.
+    """
+    own = allowed_cores()
+    places: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(places, (first_rank, own))
+    share_cores(sum(first == first_rank and not own.isdisjoint(cores) for first, cores in places))
     machines = defaultdict(list)
-    for rank, first in enumerate(first_ranks):
+    for rank, (first, _) in enumerate(places):
         machines[first].append(rank)
     return dist.new_subgroups_by_enumeration(list(machines.values()))[0]
 

@@ -5,7 +5,11 @@ unlike there, what it puts in place stands on other parts of this project.
 """
 
 from mdpr.plugs import (
+    checkpointer,
     cuhk03_protocol,
+    data_loaders,
+    default_trainer,
+    evaluator,
     loss_precision,
     pixel_normalization,
     pretrained_backbone,
@@ -18,7 +22,11 @@ __all__ = ["install"]
 def install() -> None:
     """Put them in place. Calling it again changes nothing."""
     for part in (
+        checkpointer,
         cuhk03_protocol,
+        data_loaders,
+        default_trainer,
+        evaluator,
         loss_precision,
         pixel_normalization,
         pretrained_backbone,

@@ -51,10 +51,9 @@ def _reports(trainer: Any) -> list[HookBase]:
     reader = ScalarReader(clock, trainer.settings.log_period, images)
     reports: list[HookBase] = [clock, reader]
     if comm.is_main_process():
-        cores = usable_cores(comm.get_local_size())
         reports += [
             ProgressReporter(clock, reader, images),
-            LoaderWatch(clock, trainer.data_loader.num_workers, cores),
+            LoaderWatch(clock, trainer.data_loader.num_workers, usable_cores()),
         ]
     return reports
 
