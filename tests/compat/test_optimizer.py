@@ -154,3 +154,32 @@ def test_memory_layouts_change_nothing(name, of_weight, of_gradient, of_moments)
 
     expected = trained(plain, [torch.contiguous_format] * 3)
     torch.testing.assert_close(result, expected)
+
+
+@pytest.mark.parametrize("of_moments", LAYOUTS, ids=str)
+@pytest.mark.parametrize("of_weight", LAYOUTS, ids=str)
+def test_moments_of_a_resumed_run_lie_as_the_weights_do(of_weight, of_moments):
+    cfg = tiny_config("SOLVER.OPT", "Adam")
+    optimizers = []
+    for layout in (of_moments, of_weight):
+        model = nn.Conv2d(3, 4, (5, 2), bias=False).to(memory_format=layout)
+        optimizers.append(build_optimizer(cfg, model)[0])
+    first, resumed = optimizers
+    (weight,) = first.param_groups[0]["params"]
+    weight.grad = torch.randn_like(weight)
+    first.step()
+    resumed.load_state_dict(first.state_dict())
+    (weight,) = resumed.param_groups[0]["params"]
+    for key in ("exp_avg", "exp_avg_sq"):
+        before, after = first.state[first.param_groups[0]["params"][0]][key], resumed.state[weight][key]
+        assert after.stride() == weight.stride()
+        assert torch.equal(before, after)
+
+
+def test_only_cpus_look_at_memory_layouts(monkeypatch):
+    cfg = tiny_config("SOLVER.OPT", "Adam")
+    built, _ = build_optimizer(cfg, nn.Linear(2, 2))
+    assert hasattr(type(built), "_init_group")
+    assert type(built).__mro__[1] is torch.optim.Adam
+    built, _ = build_optimizer(cfg, nn.Linear(2, 2, device="meta"))
+    assert type(built) is torch.optim.Adam

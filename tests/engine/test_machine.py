@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+from mdpr.engine.reporting.memory import memory_now, memory_peak
+from mdpr.engine.resume.random_state import gather_random_states, restore_random_state
 from mdpr.engine.setup import make_config
 from mdpr.errors import ConfigError
-from mdpr.host import has_gpu
+from mdpr.evaluation import ReidEvaluator
+from mdpr.host import has_gpu, why_no_gpu
 
 
 @pytest.fixture
@@ -41,7 +44,9 @@ def test_a_gpu_that_was_asked_for_is_not_replaced(machine, device, tmp_path):
 
 def test_a_gpu_that_cannot_be_used_is_an_error(machine):
     machine(gpus=1, usable=False)
-    with pytest.raises(ConfigError, match=r"expected cpu, as PyTorch cannot use the GPU"):
+    with pytest.raises(
+        ConfigError, match=r"expected cpu, as PyTorch cannot use the GPU of this machine \(.+\)"
+    ):
         make_config("", [])
     assert make_config("", ["MODEL.DEVICE", "cpu"])[0].MODEL.DEVICE == "cpu"
 
@@ -60,3 +65,52 @@ def test_hidden_gpus_are_none(monkeypatch):
     assert has_gpu()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert not has_gpu()
+
+
+def test_number_of_gpus_asks_for_them(machine):
+    machine(gpus=0, usable=False)
+    with pytest.raises(
+        ConfigError, match=r"--num-gpus is 8: this machine has no GPU; MODEL\.DEVICE cpu takes 8"
+    ):
+        make_config("", [], gpus=8)
+    assert make_config("", ["MODEL.DEVICE", "cpu"], gpus=8)[0].MODEL.DEVICE == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("cuda", "error", "reason"),
+    [
+        (None, None, "was built without CUDA"),
+        (
+            "13.0",
+            RuntimeError("The NVIDIA driver on your system is too old (found 11040).\nMore"),
+            "is too old",
+        ),
+        ("13.0", None, "does not see it"),
+    ],
+)
+def test_why_a_gpu_cannot_be_used(cuda, error, reason, monkeypatch):
+    def init():
+        if error:
+            raise error
+
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(torch.cuda, "init", init)
+    assert reason in why_no_gpu()
+    assert "\n" not in why_no_gpu()
+
+
+def test_a_run_on_the_cpu_takes_nothing_of_a_gpu(monkeypatch):
+    """Whatever would initialise CUDA fails here."""
+
+    def initialise(*_):
+        raise AssertionError("CUDA was initialised")
+
+    monkeypatch.setattr(torch.cuda, "_lazy_init", initialise)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    state = gather_random_states()
+    assert "cuda" not in state[0]
+    assert restore_random_state(state, 0, 0)
+    assert memory_now().gpu is memory_peak().gpu is None
+    cfg, _ = make_config("", ["MODEL.DEVICE", "cpu"])
+    assert ReidEvaluator(cfg, 1)._device() == "cpu"

@@ -14,6 +14,8 @@ from mdpr.data.randomness import Purpose, seed_global_generators
 from mdpr.engine.data_parallel import broadcast_buffers
 from mdpr.engine.resume.random_state import gather_random_states, restore_random_state
 from mdpr.engine.resume.signals import SignalWatch
+from mdpr.engine.steps.attempt import Attempt
+from mdpr.engine.steps.nonfinite import NonFiniteGuard
 from torch import nn
 
 
@@ -21,16 +23,21 @@ def draw():
     return random.random(), random.gauss(0, 1), np.random.normal(), torch.rand(()).item()
 
 
+def verdict(watch):
+    attempt = Attempt(names=("loss",), losses=[torch.ones(1)], gradient_norm=torch.ones(()))
+    return NonFiniteGuard().judge(attempt, watch.received)
+
+
 def work(rank, file):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=2)
     with SignalWatch() as watch:
-        assert watch.agreed() == 0
+        assert verdict(watch).signal == 0
         if rank == 1:
             os.kill(os.getpid(), signal.SIGTERM)
             while not watch.received:
                 time.sleep(0.01)
-        assert watch.agreed() == signal.SIGTERM  # of the other process, in the first
+        assert verdict(watch).signal == signal.SIGTERM  # of the other process, in the first
 
     seed_global_generators(0, Purpose.STEPS, rank)
     draw()

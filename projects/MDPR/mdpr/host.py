@@ -47,6 +47,17 @@ def has_gpu() -> bool:
     return torch.cuda.device_count() > 0 or any(Path("/dev").glob("nvidia[0-9]*"))
 
 
+def why_no_gpu() -> str:
+    """What PyTorch says of CUDA where it cannot use it, such as a driver that is too old, in a line."""
+    if torch.version.cuda is None:
+        return f"PyTorch {torch.__version__} was built without CUDA"
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        return str(error).partition("\n")[0]
+    return f"PyTorch {torch.__version__}, for CUDA {torch.version.cuda}, does not see it"
+
+
 def ask_for_huge_pages() -> None:
     """Let PyTorch ask Linux for huge pages, unless the environment says otherwise.
 

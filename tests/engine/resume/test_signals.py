@@ -33,10 +33,10 @@ def test_first_signal_is_noted_and_handlers_are_put_back(number):
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     threads = threading.active_count()
     with SignalWatch() as watch:
-        assert watch.agreed() == 0
+        assert watch.received == 0
         os.kill(os.getpid(), number)
         assert wait_for(lambda: watch.received)
-        assert watch.agreed() == number
+        assert watch.received == number
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
     assert threading.active_count() == threads
 
@@ -95,7 +95,7 @@ def test_another_thread_is_left_alone():
 
     def use():
         with SignalWatch() as watch:
-            entered.append(watch.agreed())
+            entered.append(watch.received)
 
     thread = threading.Thread(target=use)
     thread.start()

@@ -62,7 +62,7 @@ def test_fastreid_reads_every_loss():
 class Optimist(NonFiniteGuard):
     """Computes what the judge would read, and reads nothing."""
 
-    def judge(self, attempt):
+    def judge(self, attempt, signal=0):
         flags = torch.stack([attempt.finite_losses().all(), attempt.gradient_norm.isfinite()])
         self.device = flags.device
         return Finiteness(losses_finite=True, gradients_finite=True)

@@ -139,7 +139,7 @@ def _released_weights(cfg: CfgNode) -> Path:
     cache = Path(torch.hub.get_dir()) / "checkpoints"
     path = cache / url.rsplit("/", 1)[-1]
     problem = ""
-    if not path.is_file() and comm.is_main_process():
+    if not path.is_file() and comm.get_local_rank() == 0:  # each machine may have a disk of its own
         cache.mkdir(parents=True, exist_ok=True)
         logger.info("Downloading %s to %s", url, path)
         try:

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None, extend: Sequence[Callable[[CfgN
     parser.description = __doc__
     options = parser.parse_args(arguments)
     try:
-        cfg, notes = make_config(options.config_file, options.opts, extend)
+        cfg, notes = make_config(options.config_file, options.opts, extend, gpus=options.num_gpus)
         launch(train_or_evaluate, options, cfg, notes)
     except (MDPRError, ProcessFailedError) as error:
         sys.stderr.write(f"error: {error}\n")

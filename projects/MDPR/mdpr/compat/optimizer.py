@@ -56,6 +56,14 @@ def _contiguous_view(tensor: Tensor) -> Tensor:
     return tensor.permute(0, 2, 3, 1) if channels_last else tensor
 
 
+def lay_moments_as_weights(optimizer: torch.optim.Optimizer) -> None:
+    """Bring the moments of a resumed run, written where weights lay otherwise, into today's memory layout."""
+    for parameter, state in optimizer.state.items():
+        for key, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[key] = torch.empty_like(parameter).copy_(value)
+
+
 def parameter_groups(cfg: CfgNode, model: nn.Module) -> ParameterGroups:
     """Trainable parameters under fast-reid's learning-rate and weight-decay rules, one group per
     distinct (freeze status, learning rate, weight decay)."""
@@ -103,11 +111,16 @@ def build_optimizer(
     arguments = _fast_step(cfg, optimizer_class)
     if cfg.SOLVER.OPT == "SGD":
         arguments.update(momentum=cfg.SOLVER.MOMENTUM, nesterov=cfg.SOLVER.NESTEROV)
-    if cfg.SOLVER.OPT in ("Adam", "AdamW"):
+    fused_adam = cfg.SOLVER.OPT in ("Adam", "AdamW")
+    if fused_adam and next(model.parameters()).device.type == "cpu":
+        # On a GPU gradients lie as their weights do, and looking at each of them would be felt.
         optimizer_class = with_dense_views(optimizer_class)  # type: ignore[arg-type]
     groups = parameter_groups(cfg, model)
     wrapped_class = with_frozen_layers(cfg, maybe_add_gradient_clipping(cfg, optimizer_class))
-    return wrapped_class(groups, **arguments), groups
+    optimizer = wrapped_class(groups, **arguments)
+    if fused_adam:
+        optimizer.register_load_state_dict_post_hook(lay_moments_as_weights)
+    return optimizer, groups
 
 
 def _fast_step(cfg: CfgNode, optimizer_class: type[torch.optim.Optimizer]) -> dict[str, Any]:

@@ -5,16 +5,17 @@ import re
 import torch
 from fastreid.config import CfgNode
 
-from mdpr.errors import wrong_value
-from mdpr.host import cpu_computes_in_bfloat16, has_gpu
+from mdpr.errors import ConfigError, wrong_value
+from mdpr.host import cpu_computes_in_bfloat16, has_gpu, why_no_gpu
 
 
-def fit_to_machine(cfg: CfgNode, *, device_asked_for: bool) -> list[str]:
+def fit_to_machine(cfg: CfgNode, *, device_asked_for: bool, gpus: int | None = None) -> list[str]:
     """Change what this machine cannot do.
 
     Args:
         cfg: checked; changed in place.
         device_asked_for: whether a file or an option says ``MODEL.DEVICE``; it is then kept to.
+        gpus: ``--num-gpus``, which asks for GPUs unless ``MODEL.DEVICE`` is cpu; None where not given.
 
     Returns:
         A line for each change.
@@ -23,7 +24,7 @@ def fit_to_machine(cfg: CfgNode, *, device_asked_for: bool) -> list[str]:
         ConfigError: ``MODEL.DEVICE`` is no device, or a GPU that is there, or was asked for, cannot be
             used.
     """
-    notes = _fit_device(cfg, device_asked_for)
+    notes = _fit_device(cfg, device_asked_for, gpus)
     if cfg.MODEL.DEVICE == "cpu" and cfg.SOLVER.AMP.ENABLED:
         if cfg.SOLVER.AMP.DTYPE == "fp16":
             notes.append("SOLVER.AMP in fp16 is for GPUs: training in float32 on the CPU")
@@ -42,7 +43,7 @@ def fit_to_machine(cfg: CfgNode, *, device_asked_for: bool) -> list[str]:
     return notes
 
 
-def _fit_device(cfg: CfgNode, asked_for: bool) -> list[str]:
+def _fit_device(cfg: CfgNode, asked_for: bool, gpus: int | None) -> list[str]:
     device = cfg.MODEL.DEVICE
     if not isinstance(device, str) or not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise wrong_value("MODEL.DEVICE", device, "cpu, cuda, or a GPU such as cuda:0")
@@ -54,13 +55,15 @@ def _fit_device(cfg: CfgNode, asked_for: bool) -> list[str]:
             raise wrong_value("MODEL.DEVICE", device, f"cpu, or cuda:0 to cuda:{found - 1}")
         return []
     if has_gpu():
+        reason = why_no_gpu()
         raise wrong_value(
-            "MODEL.DEVICE",
-            device,
-            "cpu, as PyTorch cannot use the GPU of this machine (look at the driver, and whether "
-            f"PyTorch {torch.__version__} was built for CUDA)",
+            "MODEL.DEVICE", device, f"cpu, as PyTorch cannot use the GPU of this machine ({reason})"
         )
     if asked_for:
         raise wrong_value("MODEL.DEVICE", device, "cpu, as this machine has no GPU")
+    if gpus is not None:
+        raise ConfigError(
+            f"--num-gpus is {gpus}: this machine has no GPU; MODEL.DEVICE cpu takes {gpus} processes on cores"
+        )
     cfg.MODEL.DEVICE = "cpu"
     return [f"MODEL.DEVICE is {device!r}, and no GPU was found: running on the CPU"]

@@ -35,6 +35,8 @@ def make_config(
     config_file: str,
     options: Sequence[Any],
     extend: Sequence[Callable[[CfgNode], Any]] = (),
+    *,
+    gpus: int | None = None,
 ) -> tuple[CfgNode, list[str]]:
     """Read a config, check it before anything else happens, and fit it to this machine.
 
@@ -42,6 +44,7 @@ def make_config(
         config_file: path of a YAML file; empty for fast-reid's defaults.
         options: ``KEY VALUE KEY VALUE ...`` that override it.
         extend: functions of a project that add its keys to the config, before the file is read.
+        gpus: how many were asked for by ``--num-gpus``; None where it was not given.
 
     Returns:
         The config, frozen, and lines for the log: what the file sets beside its ``_BASE_`` and the options
@@ -61,7 +64,7 @@ def make_config(
     check_config(cfg)
     notes = [_what_is_set(cfg, layers)]
     asked_for = any("MODEL.DEVICE" in layer.values for layer in layers)
-    notes += fit_to_machine(cfg, device_asked_for=asked_for)
+    notes += fit_to_machine(cfg, device_asked_for=asked_for, gpus=gpus)
     cfg.freeze()
     return cfg, notes
 
@@ -93,9 +96,12 @@ def start_run(cfg: CfgNode, args: argparse.Namespace, notes: Sequence[str]) -> C
     """
     if not args.eval_only and not args.resume:
         cfg, notes = _set_aside(cfg, notes)
-    _start_logging(cfg.OUTPUT_DIR)
+    if cfg.MODEL.DEVICE.startswith("cuda:"):
+        torch.cuda.set_device(cfg.MODEL.DEVICE)  # what asks for "cuda" means this one
+    _start_logging(cfg)
     for note in notes:
         logger.info(note)
+    _warn_of_emulation(cfg)
     if comm.is_main_process():
         path = Path(cfg.OUTPUT_DIR, "config.yaml")
         with write_atomically(path) as file:
@@ -121,17 +127,19 @@ def _set_aside(cfg: CfgNode, notes: Sequence[str]) -> tuple[CfgNode, Sequence[st
     return cfg, notes
 
 
-def _start_logging(folder: str) -> None:
+def _start_logging(cfg: CfgNode) -> None:
     """fast-reid's log on the screen and in ``log.txt``; what is for the file alone is logged as debug."""
     for name in ("mdpr", "fastreid"):
-        setup_logger(folder, distributed_rank=comm.get_rank(), name=name)
+        setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank(), name=name)
         for handler in logging.getLogger(name).handlers:
             if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
                 handler.setLevel(logging.INFO)
     logger.debug("Command line: %s", shlex.join(sys.argv))
     logger.debug("Process %d of %d", comm.get_rank(), comm.get_world_size())
     versions = [f"{name} {version(name)}" for name in ("torch", "torchvision", "fastreid", "numpy")]
-    gpus = [torch.cuda.get_device_name(gpu) for gpu in range(torch.cuda.device_count())]
+    gpus = []
+    if cfg.MODEL.DEVICE != "cpu":  # asking for a name takes memory of a GPU
+        gpus = [torch.cuda.get_device_name(gpu) for gpu in range(torch.cuda.device_count())]
     logger.debug(
         "Python %s, %s, %s, %d cores with %s, GPUs: %s",
         platform.python_version(),
@@ -141,6 +149,15 @@ def _start_logging(folder: str) -> None:
         torch.backends.cpu.get_cpu_capability(),
         ", ".join(gpus) or "none",
     )
+
+
+def _warn_of_emulation(cfg: CfgNode) -> None:
+    """Here, and not where the config is checked: asking takes memory of the GPU, which is the ranks' own."""
+    half = cfg.SOLVER.AMP.ENABLED and cfg.SOLVER.AMP.DTYPE == "bf16"
+    if half and cfg.MODEL.DEVICE != "cpu" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        logger.warning(
+            "This GPU only emulates bfloat16, slowly: SOLVER.AMP.DTYPE fp16 is what it computes in"
+        )
 
 
 def weights_to_evaluate(cfg: CfgNode) -> str:

@@ -102,7 +102,8 @@ class Trainer(DefaultTrainer):
         self.warmup_iters = cfg.SOLVER.WARMUP_ITERS
         self.delay_epochs = cfg.SOLVER.DELAY_EPOCHS
         self.scheduler = self.build_lr_scheduler(cfg, optimizer, self.iters_per_epoch)
-        self.signals = SignalWatch()
+        self.signals = signals = SignalWatch()
+        self.step.signal = lambda: signals.received
         self.evaluations = Evaluations()
         self._last_eval_results: OrderedDict[str, Any] = OrderedDict()
         self.clock = RunClock()
@@ -197,7 +198,7 @@ class Trainer(DefaultTrainer):
                 break
 
     def _stop_after_signal(self) -> None:
-        number = self.signals.agreed()
+        number = self.step.agreed_signal
         if not number:
             return
         self.checkpoints.save_here()

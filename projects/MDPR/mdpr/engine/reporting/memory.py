@@ -25,7 +25,7 @@ class Memory:
 
 def memory_now() -> Memory:
     """What is occupied now (where the system does not tell, the peak of main memory)."""
-    gpu = torch.cuda.memory_allocated() if torch.cuda.is_available() else None
+    gpu = torch.cuda.memory_allocated() if torch.cuda.is_initialized() else None
     if not STATM.exists():
         return Memory(_peak_resident(), gpu)
     return Memory(int(STATM.read_text().split()[1]) * resource.getpagesize(), gpu)
@@ -33,7 +33,7 @@ def memory_now() -> Memory:
 
 def memory_peak() -> Memory:
     """The most that was occupied since the process started."""
-    gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+    gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_initialized() else None
     return Memory(_peak_resident(), gpu)
 
 

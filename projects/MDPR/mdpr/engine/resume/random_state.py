@@ -44,7 +44,7 @@ def restore_random_state(states: list[dict[str, Any]], seed: int, steps: int) ->
     name, keys, *rest = state["numpy"]
     np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
     torch.set_rng_state(state["torch"])
-    if "cuda" in state and torch.cuda.is_available():
+    if "cuda" in state and torch.cuda.is_initialized():
         torch.cuda.set_rng_state(state["cuda"])
     return True
 
@@ -57,6 +57,6 @@ def _random_state() -> dict[str, Any]:
         "numpy": (name, np.asarray(keys).tolist(), *rest),
         "torch": torch.get_rng_state(),
     }
-    if torch.cuda.is_available():
+    if torch.cuda.is_initialized():  # else this process uses none, and asking would take one
         state["cuda"] = torch.cuda.get_rng_state()
     return state

@@ -68,19 +68,30 @@ def find_resume_point(folder: str | Path) -> tuple[Path, dict[str, Any]] | None:
 
 
 def agreed_resume_point(folder: str | Path) -> tuple[Path, dict[str, Any]] | None:
-    """`find_resume_point`, the same one in all processes, each of which must call it.
+    """`find_resume_point`, by the first process; the others, on all machines, read what it found.
+
+    Every process must call it.
 
     Raises:
-        CheckpointError: as `find_resume_point`, or the processes see different checkpoints.
+        CheckpointError: as `find_resume_point`, or a process does not see that checkpoint.
     """
-    found = find_resume_point(folder)
-    names = comm.all_gather("" if found is None else found[0].name)
-    if len(set(names)) > 1:
+    found, problem = None, ""
+    if comm.is_main_process():
+        try:
+            found = find_resume_point(folder)
+        except CheckpointError as error:
+            problem = str(error)
+    name, problem = comm.all_gather(("" if found is None else found[0].name, problem))[0]
+    if problem:
+        raise CheckpointError(problem)
+    if not name:
+        return None
+    path = Path(folder) / name
+    if not all(comm.all_gather(path.is_file())):
         raise CheckpointError(
-            f"the processes find different checkpoints in {folder} ({', '.join(names)}): "
-            "OUTPUT_DIR has to be one folder that all machines see"
+            f"not all processes find {name} in {folder}: OUTPUT_DIR has to be one that all machines see"
         )
-    return found
+    return found or (path, read_checkpoint(path, verify=False))
 
 
 def prune(folder: str | Path, keep: int, current: str, steps: int, steps_per_epoch: int) -> None:

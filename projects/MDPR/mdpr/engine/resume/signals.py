@@ -14,10 +14,6 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-import torch
-import torch.distributed as dist
-from fastreid.utils import comm
-
 logger = logging.getLogger(__name__)
 
 WATCHED = (signal.SIGTERM, signal.SIGINT)
@@ -77,14 +73,6 @@ class SignalWatch:
     def received(self) -> int:
         """The first signal's number in this process; 0 before there was one."""
         return self._received
-
-    def agreed(self) -> int:
-        """The signal after which all processes stop now; 0 to go on. Every process must call it."""
-        if comm.get_world_size() == 1:
-            return self._received
-        flag = torch.tensor(self._received)
-        dist.all_reduce(flag, op=dist.ReduceOp.MAX, group=comm._get_global_gloo_group())
-        return int(flag)
 
     @contextmanager
     def exit_at_once(self) -> Iterator[None]:

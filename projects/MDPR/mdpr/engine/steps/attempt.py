@@ -1,5 +1,6 @@
 """What happens in one step, until it is known whether the step is taken."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,20 +42,23 @@ class BufferBackup:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._buffers = list(model.buffers())
-        self._kept: list[Tensor] = []
+        buffers: dict[torch.dtype, list[Tensor]] = defaultdict(list)  # one launch a type of number
+        for buffer in model.buffers():
+            buffers[buffer.dtype].append(buffer)
+        self._buffers = list(buffers.values())
+        self._kept: list[list[Tensor]] = []
 
     def save(self) -> None:
         """Keep the present values."""
         if not self._kept:
-            self._kept = [torch.empty_like(buffer) for buffer in self._buffers]
-        if self._buffers:
-            torch._foreach_copy_(self._kept, self._buffers)
+            self._kept = [[torch.empty_like(buffer) for buffer in buffers] for buffers in self._buffers]
+        for kept, buffers in zip(self._kept, self._buffers, strict=True):
+            torch._foreach_copy_(kept, buffers)
 
     def restore(self) -> None:
         """Bring back the values of the last `save`."""
-        if self._buffers:
-            torch._foreach_copy_(self._buffers, self._kept)
+        for kept, buffers in zip(self._kept, self._buffers, strict=True):
+            torch._foreach_copy_(buffers, kept)
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:

@@ -1,15 +1,13 @@
 """Exponential moving average of the weights."""
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from mdpr.engine.data_parallel import unwrapped
-
-Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class AveragedWeights:
@@ -24,32 +22,21 @@ class AveragedWeights:
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        self._decay = self._kept = decay
-        self._averaged = AveragedModel(
-            unwrapped(model), multi_avg_fn=self._mix, use_buffers=True
-        ).requires_grad_(False)
-
-    @property
-    def steps(self) -> int:
-        """Steps averaged over so far."""
-        return int(self._averaged.n_averaged)
-
-    @property
-    def model(self) -> nn.Module:
+        self._decay = decay
+        self.steps = 0  # averaged over so far
+        self.model = copy.deepcopy(unwrapped(model)).requires_grad_(False)
         """The model with the averaged weights; meaningless before the first step."""
-        return self._averaged.module
 
+    @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Take in the weights after a step."""
-        # Known here, so that nothing has to be read back from the device.
-        self._kept = min(self._decay, (1 + self.steps) / (10 + self.steps))
-        self._averaged.update_parameters(unwrapped(model))
-
-    def _mix(self, averaged: Tensors, current: Tensors, _: Any) -> None:
-        if averaged[0].is_floating_point():
-            torch._foreach_lerp_(averaged, current, 1 - self._kept)
-        else:
-            torch._foreach_copy_(averaged, current)
+        kept = min(self._decay, (1 + self.steps) / (10 + self.steps))
+        for averaged, current in _by_type(self.model, unwrapped(model)):
+            if self.steps and averaged[0].is_floating_point():
+                torch._foreach_lerp_(averaged, current, 1 - kept)
+            else:
+                torch._foreach_copy_(averaged, current)
+        self.steps += 1
 
     def state_dict(self) -> dict[str, Any]:
         """Weights under ``model``, and the number of steps."""
@@ -58,4 +45,11 @@ class AveragedWeights:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state_dict`."""
         self.model.load_state_dict(state["model"])
-        self._averaged.n_averaged.fill_(state["steps"])
+        self.steps = int(state["steps"])
+
+
+def _by_type(*models: nn.Module) -> Iterator[tuple[list[Tensor], ...]]:
+    """Weights and buffers of equal models, for one launch a type of number."""
+    all_tensors = [[*model.parameters(), *model.buffers()] for model in models]
+    for dtype in dict.fromkeys(tensor.dtype for tensor in all_tensors[0]):
+        yield tuple([tensor for tensor in tensors if tensor.dtype == dtype] for tensors in all_tensors)

@@ -20,10 +20,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Finiteness:
-    """Whether a step is fit to be taken, the same in every process."""
+    """Whether a step is fit to be taken, and a run to go on; the same in every process."""
 
     losses_finite: bool
     gradients_finite: bool
+    signal: int = 0  # that came to a process and is to end the run
 
 
 class NonFiniteGuard:
@@ -44,17 +45,18 @@ class NonFiniteGuard:
         self._max_skipped = max_skipped
         self.skipped = 0
 
-    def judge(self, attempt: Attempt) -> Finiteness:
-        """Whether losses and gradients are finite, in all processes.
+    def judge(self, attempt: Attempt, signal: int = 0) -> Finiteness:
+        """Whether losses and gradients are finite in all processes, and whether a signal came to any.
 
         This reads one small tensor: the only wait for the device in a step. Without it a bad gradient
         would be in the weights before anybody knew, and its batch gone.
         """
         bad = torch.stack([~attempt.finite_losses().all(), ~attempt.gradient_norm.isfinite()]).float()
+        verdict = torch.cat([bad, bad.new_full((1,), signal)])
         if comm.get_world_size() > 1:
-            dist.all_reduce(bad, dist.ReduceOp.MAX)
-        bad_losses, bad_gradients = bad.tolist()
-        return Finiteness(losses_finite=not bad_losses, gradients_finite=not bad_gradients)
+            dist.all_reduce(verdict, dist.ReduceOp.MAX)
+        bad_losses, bad_gradients, signal = map(int, verdict.tolist())
+        return Finiteness(not bad_losses, not bad_gradients, signal)
 
     def leave_out(self, attempt: Attempt, finiteness: Finiteness, model: nn.Module, **facts: Any) -> None:
         """Save and report a step that must not be taken; every process calls this.

@@ -1,6 +1,7 @@
 """The training step of every number format: N batches, one step of the optimizer."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -40,6 +41,8 @@ class TrainingStep(SimpleTrainer):
         grad_scaler: of float16, else None.
         guard: judge of non-finite steps.
         averaged: moving average of the weights, or None.
+        signal: asked before the verdict on a step for a signal that came to this process (0: none).
+        agreed_signal: one that came to any process by the last verdict, the same in all; 0 where none did.
     """
 
     def __init__(
@@ -63,6 +66,8 @@ class TrainingStep(SimpleTrainer):
         self.grad_scaler = precision.gradient_scaler(self.device)
         self.scalars = ScalarMeans()
         self.data_seconds = 0.0
+        self.signal: Callable[[], int] = lambda: 0
+        self.agreed_signal = 0
         self._backup = BufferBackup(model)
         self._trained = [p for group in optimizer.param_groups for p in group["params"]]
 
@@ -91,7 +96,8 @@ class TrainingStep(SimpleTrainer):
             # The norm and clipping, which is the optimizer's, need gradients of their true size.
             self.grad_scaler.unscale_(self.optimizer)
         attempt.gradient_norm = gradient_norm(self._trained)
-        finiteness = self.guard.judge(attempt)
+        finiteness = self.guard.judge(attempt, self.signal())
+        self.agreed_signal = finiteness.signal
         if finiteness.losses_finite and finiteness.gradients_finite:
             self._update_weights()
             self.scalars.add(["gradient_norm"], attempt.gradient_norm[None])
