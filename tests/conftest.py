@@ -1,5 +1,6 @@
 """Imported before any test: `mdpr` mends fast-reid, so it comes before every import of fast-reid."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -8,12 +9,18 @@ from pathlib import Path
 import mdpr  # noqa: F401
 import pytest
 import torch
+from mdpr.host import usable_cores
 from synth_persons.cache import ensure_set
 from synth_persons.spec import SynthPersonsSpec
 
 NEEDED_GIB = 4
 """What the tests have on the disk at a time (2.9, measured) and a margin: a checkpoint of the smallest
 network and its optimiser is 0.25 GiB."""
+
+
+# Tests that run side by side share the cores.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    torch.set_num_threads(max(1, usable_cores() // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])))
 
 
 def pytest_sessionstart() -> None:

@@ -240,7 +240,7 @@ class TestCommand:
             (["Market"], "'Market' is not a data set (did you mean 'Market1501'?)"),
             (["DukeMTMC", "--root", "/nowhere"], "there is no /nowhere/DukeMTMC-reID"),
             (["MSMT17", "DATASETS.MSMT17.VERSION", "V3"], "expected one of V1, V2"),
-            (["MSMT17", "DATASETS.MSMT17.VERSION"], "come as KEY VALUE pairs"),
+            (["MSMT17", "DATASETS.MSMT17.VERSION"], "options are KEY VALUE pairs"),
             (["MSMT17", "DATASETS.MSMT.VERSION", "V1"], "DATASETS.MSMT.VERSION is not a config key"),
             (["DukeMTMC", "--report", "/tmp"], "--report is the folder /tmp"),
         ],
