@@ -13,15 +13,10 @@ from mdpr.errors import did_you_mean, wrong_value
 
 @dataclass(frozen=True)
 class Rule:
-    """A test of a value.
+    """A test of a value."""
 
-    Attributes:
-        allowed: what passes, in words that follow "expected".
-        holds: the test; it meets values of any type.
-    """
-
-    allowed: str
-    holds: Callable[[Any], bool]
+    allowed: str  # what passes, in words that follow "expected"
+    holds: Callable[[Any], bool]  # the test; it meets values of any type
 
     def check(self, key: str, value: Any) -> None:
         """Refuse a value that does not pass.

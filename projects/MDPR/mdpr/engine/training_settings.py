@@ -32,25 +32,15 @@ _RULES: Rules = {
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What this project adds to ``SOLVER``; see `mdpr.config.add_mdpr_config` for each key.
+    """What this project adds to ``SOLVER``; see `mdpr.config.add_mdpr_config` for each key."""
 
-    Attributes:
-        accumulate: batches per step of the optimizer.
-        log_period: steps between two readings of the losses.
-        skip_nonfinite: steps that may be left out for a loss or gradients that are not finite.
-        ema_decay: decay of the averaged weights; None where they are off.
-        patience: evaluations without improvement before training stops; 0 never stops it.
-        metric: the metric that has to improve.
-        min_delta: least improvement, in percentage points.
-    """
-
-    accumulate: int
-    log_period: int
-    skip_nonfinite: int
-    ema_decay: float | None
-    patience: int
-    metric: str
-    min_delta: float
+    accumulate: int  # batches per step of the optimizer
+    log_period: int  # steps between two readings of the losses
+    skip_nonfinite: int  # steps that may be left out for a loss or gradients that are not finite
+    ema_decay: float | None  # decay of the averaged weights; None where they are off
+    patience: int  # evaluations without improvement before training stops; 0 never stops it
+    metric: str  # the metric that has to improve
+    min_delta: float  # least improvement, in percentage points
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> "TrainingSettings":

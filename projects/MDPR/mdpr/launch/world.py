@@ -42,19 +42,12 @@ class ParentWorld:
 
 @dataclass(frozen=True)
 class RankWorld:
-    """This process is one of a run that torchrun has started.
+    """This process is one of a run that torchrun has started."""
 
-    Attributes:
-        device: "cpu" or "cuda".
-        rank: of this process, in 0..size - 1.
-        local_rank: of this process among those of its machine.
-        size: processes of the whole run.
-    """
-
-    device: str
-    rank: int
-    local_rank: int
-    size: int
+    device: str  # "cpu" or "cuda"
+    rank: int  # of this process, in 0..size - 1
+    local_rank: int  # of this process among those of its machine
+    size: int  # processes of the whole run
 
 
 World = ParentWorld | RankWorld

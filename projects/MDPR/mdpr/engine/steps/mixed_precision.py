@@ -11,13 +11,9 @@ DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 @dataclass(frozen=True)
 class Precision:
-    """What convolutions and matrix products compute in; weights, norms and losses stay in float32.
+    """What convolutions and matrix products compute in; weights, norms and losses stay in float32."""
 
-    Attributes:
-        dtype: float32 computes without autocast.
-    """
-
-    dtype: torch.dtype
+    dtype: torch.dtype  # float32 computes without autocast
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> "Precision":

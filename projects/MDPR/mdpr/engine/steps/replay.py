@@ -23,19 +23,12 @@ NEEDED = ("batches", "config", "iteration", "losses", "model", "random_states", 
 
 @dataclass(frozen=True)
 class FirstNonFinite:
-    """Where numbers that are not finite turn up first.
+    """Where numbers that are not finite turn up first."""
 
-    Attributes:
-        module: path of the module in the model, and its class.
-        values: how many values are not finite, of how many.
-        input_finite: whether all that the module was given is finite.
-        input_largest: largest finite magnitude in what it was given.
-    """
-
-    module: str
-    values: tuple[int, int]
-    input_finite: bool
-    input_largest: float
+    module: str  # path of the module in the model, and its class
+    values: tuple[int, int]  # how many values are not finite, of how many
+    input_finite: bool  # whether all that the module was given is finite
+    input_largest: float  # largest finite magnitude in what it was given
 
     def __str__(self) -> str:
         state = "finite" if self.input_finite else "not finite either"

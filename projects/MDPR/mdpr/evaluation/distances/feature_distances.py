@@ -20,17 +20,11 @@ _GALLERY_CHUNK: Final = 8192
 
 @dataclass(frozen=True, eq=False)
 class RetrievalFeatures:
-    """Features of every query and gallery image, checked, on the grid: what all distances are made of.
+    """Features of every query and gallery image, checked, on the grid: what all distances are made of."""
 
-    Attributes:
-        images: Q + G vectors, the queries first; of norm 1 for cosine.
-        num_query: Q.
-        metric: "cosine" or "euclidean".
-    """
-
-    images: GridFeatures
-    num_query: int
-    metric: str
+    images: GridFeatures  # Q + G vectors, the queries first; of norm 1 for cosine
+    num_query: int  # Q
+    metric: str  # "cosine" or "euclidean"
 
     @classmethod
     def from_features(

@@ -26,17 +26,11 @@ _PAIRS_PER_THREAD: Final = 16384
 
 @dataclass(frozen=True, eq=False)
 class GridFeatures:
-    """N feature vectors ``values * scale[:, None]``.
+    """N feature vectors ``values * scale[:, None]``."""
 
-    Attributes:
-        values: (N, D) float32 multiples of 2^-26, each row of norm <= 1.
-        scale: (N,) float64 powers of two, so that multiplying by them is exact as well.
-        squared_norm: (N,) float64, exact squared norm of each row of ``values``.
-    """
-
-    values: NDArray[np.float32]
-    scale: NDArray[np.float64]
-    squared_norm: NDArray[np.float64]
+    values: NDArray[np.float32]  # (N, D) float32 multiples of 2^-26, each row of norm <= 1
+    scale: NDArray[np.float64]  # (N,) float64 powers of two, so that multiplying by them is exact as well
+    squared_norm: NDArray[np.float64]  # (N,) float64, exact squared norm of each row of ``values``
 
     def __len__(self) -> int:
         """Return the number of vectors N."""
