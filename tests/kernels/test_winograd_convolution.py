@@ -2,17 +2,14 @@
 
 import pytest
 import torch
-from mdpr.kernels import winograd_convolution
 from mdpr.kernels.convolution import Convolution
 from mdpr.kernels.winograd_convolution import convolve_winograd, winograd_pays
 from torch.nn import functional as F
 
 
-@pytest.mark.parametrize("kernels", [1, 3, 128], ids="{} kernels at a time".format)
 @pytest.mark.parametrize("size", [(6, 4), (5, 4), (6, 3), (1, 1)], ids=str)
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=str)
-def test_is_the_convolution(memory_format, size, kernels, monkeypatch):
-    monkeypatch.setattr(winograd_convolution, "LEAST_KERNELS", kernels)
+def test_is_the_convolution(memory_format, size):
     x, weight = (
         torch.randn(shape).double().contiguous(memory_format=memory_format).requires_grad_()
         for shape in ((3, 5, *size), (7, 5, 3, 3))

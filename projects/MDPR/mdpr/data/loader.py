@@ -16,6 +16,7 @@ from mdpr.data.randomness import Purpose, derived_seed
 from mdpr.data.registry import load_dataset
 from mdpr.data.reid_dataset import ReIDDataset
 from mdpr.data.sampling import build_batches
+from mdpr.data.sampling.identities import TrainItem
 from mdpr.data.train_loader import TrainLoader, outlive_one_signal
 from mdpr.data.training_set import TrainingSet
 from mdpr.host import usable_cores
@@ -38,13 +39,7 @@ def build_train_loader(cfg: CfgNode) -> TrainLoader:
         ConfigError: sizes that the sampler could never fill a batch with.
         DatasetError: a set is missing or malformed.
     """
-    items = []
-    for name in cfg.DATASETS.NAMES:
-        dataset = load_dataset(name, cfg, combineall=cfg.DATASETS.COMBINEALL)
-        if comm.is_main_process():
-            dataset.show_train()
-        items.extend(dataset.train)
-    train_set = TrainingSet(cfg, items)
+    train_set = TrainingSet(cfg, training_items(cfg, combineall=cfg.DATASETS.COMBINEALL))
     rank, processes = comm.get_rank(), comm.get_world_size()
     logger.info("Using training sampler %s", cfg.DATALOADER.SAMPLER_TRAIN)
     batches = build_batches(cfg, train_set.img_items, rank=rank, processes=processes)
@@ -65,20 +60,36 @@ def build_test_loader(cfg: CfgNode, dataset_name: str) -> tuple[DataLoader, int]
     Raises:
         DatasetError: the set is missing or malformed.
     """
-    dataset = load_dataset(dataset_name, cfg)
-    if comm.is_main_process():
-        dataset.show_test()
-    items = dataset.query + dataset.gallery
-    test_set = ReIDDataset(
-        items,
-        build_transforms(cfg, is_train=False),
-        relabel=False,
-        has_identities=getattr(dataset, "has_identities", True),
-    )
+    test_set, num_query = read_test_set(cfg, dataset_name)
     per_process = max(1, cfg.TEST.IMS_PER_BATCH // comm.get_world_size())
     sampler = samplers.InferenceSampler(len(test_set))
     batches = BatchSampler(sampler, per_process, drop_last=False)
-    return _loader(cfg, test_set, batches), len(dataset.query)
+    return _loader(cfg, test_set, batches), num_query
+
+
+def training_items(cfg: CfgNode, *, combineall: bool = False) -> list[TrainItem]:
+    """(path, identity, camera) of every image of ``DATASETS.NAMES``."""
+    items = []
+    for name in cfg.DATASETS.NAMES:
+        dataset = load_dataset(name, cfg, combineall=combineall)
+        if comm.is_main_process():
+            dataset.show_train()
+        items.extend(dataset.train)
+    return items
+
+
+def read_test_set(cfg: CfgNode, name: str, transforms: Any = None) -> tuple[ReIDDataset, int]:
+    """Query and then gallery of a set, under ``transforms`` or those of ``INPUT``; and how many queries."""
+    dataset = load_dataset(name, cfg)
+    if comm.is_main_process():
+        dataset.show_test()
+    test_set = ReIDDataset(
+        dataset.query + dataset.gallery,
+        build_transforms(cfg, is_train=False) if transforms is None else transforms,
+        relabel=False,
+        has_identities=getattr(dataset, "has_identities", True),
+    )
+    return test_set, len(dataset.query)
 
 
 def _loader(cfg: CfgNode, dataset: Dataset, batches: Sampler[list[Any]], **options: Any) -> DataLoader:

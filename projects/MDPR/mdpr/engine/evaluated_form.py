@@ -17,20 +17,14 @@ def check_deploy_config(cfg: CfgNode) -> None:
     Raises:
         ConfigError: a value that is not known, or any for an architecture other than MDPR.
     """
-    form = cfg.TEST.MDPR.DEPLOY
+    form, architecture = cfg.TEST.MDPR.DEPLOY, cfg.MODEL.META_ARCHITECTURE
+    allowed = None
     if form not in ("", *_DTYPES):
-        raise wrong_value(
-            "TEST.MDPR.DEPLOY",
-            form,
-            f"one of {', '.join(_DTYPES)}, or '' for the network as it was trained",
-        )
-    architecture = cfg.MODEL.META_ARCHITECTURE
-    if form and architecture != "MDPR":
-        raise wrong_value(
-            "TEST.MDPR.DEPLOY",
-            form,
-            f"'' while MODEL.META_ARCHITECTURE is {architecture}: only MDPR has a deployed form",
-        )
+        allowed = f"one of {', '.join(_DTYPES)}, or '' for the network as it was trained"
+    elif form and architecture != "MDPR":
+        allowed = f"'' while MODEL.META_ARCHITECTURE is {architecture}: only MDPR has a deployed form"
+    if allowed is not None:
+        raise wrong_value("TEST.MDPR.DEPLOY", form, allowed)
 
 
 def evaluated_form(cfg: CfgNode, model: nn.Module) -> nn.Module:

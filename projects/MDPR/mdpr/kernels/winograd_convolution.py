@@ -1,30 +1,41 @@
 """A wide 3x3 convolution with 4 multiplications where the definition has 9, forwards and backwards.
 
-See `mdpr.kernels.winograd_tiles` for the algorithm. Transformed kernels are 16 / 9 of the weight: they are
-made for some output channels at a time, used while they are in the CPU's cache, and made again for the
-backward pass. The input's gradient is the same convolution of the result's gradient, with each kernel turned
-by half a turn.
+Winograd's minimal filtering F(2x2, 3x3), after Lavin and Gray, "Fast Algorithms for Convolutional Neural
+Networks" (CVPR 2016), section 4.1: each tile of 2 x 2 output pixels comes from 4 x 4 input pixels by a
+transformation (16 numbers to 16), one product for each of these, and another transformation (16 to 4); the
+kernel's 9 numbers become 16 too. Results are the convolution's (stride 1, padding 1) up to rounding. The
+input's gradient is the same convolution of the result's gradient, with each kernel turned by half a turn.
 
-N images, C input and O output channels, T tiles.
+N images, C input and O output channels, th x tw tiles, T of all images.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-
-from mdpr.kernels.winograd_tiles import (
-    KERNEL_TRANSFORM,
-    input_tiles,
-    output_pixels,
-    spread_output,
-)
+from torch.nn import functional as F
 
 LEAST_CHANNELS = 512  # from here on, and
-LEAST_PIXELS = 256  # in a batch, faster than other ways, as measured with AVX-512
-LEAST_KERNELS, KERNEL_SHARE = 128, 8  # transformed kernels at a time: so many, or an eighth of all
+LEAST_PIXELS = 256  # in a batch, faster than other ways
+
+# Of rows or of columns; of a tile, the product in the sense of Kronecker.
+INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
+KERNEL = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
+OUTPUT = ((1, 1, 1, 0), (0, 1, -1, -1))
+
+
+def winograd_pays(x: Tensor, weight: Tensor) -> bool:
+    """Whether this is the fastest way for a convolution it can make.
+
+    Args:
+        x: (N, C, H, W).
+        weight: (O, C, k, k), of the same type.
+    """
+    wide = weight.shape[2:] == (3, 3) and min(weight.shape[:2]) >= LEAST_CHANNELS
+    pixels = x.shape[0] * x.shape[2] * x.shape[3]
+    # Half precision is too coarse for the sums, and its products are too fast to be worth them.
+    return x.dtype == torch.float32 and wide and pixels >= LEAST_PIXELS
 
 
 def convolve_winograd(x: Tensor, weight: Tensor) -> Tensor:
@@ -42,19 +53,6 @@ def convolve_winograd(x: Tensor, weight: Tensor) -> Tensor:
     return _convolved(x, weight)
 
 
-def winograd_pays(x: Tensor, weight: Tensor) -> bool:
-    """Whether this is the fastest way for a convolution it can make.
-
-    Args:
-        x: (N, C, H, W).
-        weight: (O, C, k, k), of the same type.
-    """
-    wide = weight.shape[2:] == (3, 3) and min(weight.shape[:2]) >= LEAST_CHANNELS
-    pixels = x.shape[0] * x.shape[2] * x.shape[3]
-    # Half precision is too coarse for the sums, and its products are too fast to be worth them.
-    return x.dtype == torch.float32 and wide and pixels >= LEAST_PIXELS
-
-
 class _WinogradConvolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
@@ -65,83 +63,50 @@ class _WinogradConvolution(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
-        # The weight's gradient last, as it is the largest.
-        of_x = _input_gradient(gradient, weight) if ctx.needs_input_grad[0] else None
-        return of_x, _weight_gradient(x, gradient) if ctx.needs_input_grad[1] else None
+        of_x = of_weight = None
+        if ctx.needs_input_grad[0]:
+            of_x = _convolved(gradient, weight.flip(2, 3).transpose(0, 1))
+        if ctx.needs_input_grad[1]:
+            of_weight = _weight_gradient(x, gradient)
+        return of_x, of_weight
 
 
 def _convolved(x: Tensor, weight: Tensor) -> Tensor:
-    tiles = input_tiles(x.permute(0, 2, 3, 1))
-    pixels, sizes = tiles.flatten(0, 1).flatten(1, 3), tiles.shape[:5]
-    images, high, wide = sizes[2:]
-    result = x.new_empty(images, 2 * high, 2 * wide, len(weight))
-    products: Tensor | None = None  # one piece of memory for all blocks
-    for start, kernels in _transformed_kernels(weight):
-        if products is None or products.shape[2] != kernels.shape[1]:
-            products = x.new_empty(16, pixels.shape[1], kernels.shape[1])
-        torch.bmm(pixels, kernels.transpose(1, 2), out=products)
-        block = result[..., start : start + kernels.shape[1]]
-        block.copy_(output_pixels(products.view(*sizes, -1)))
-    return _cropped(result, x)
-
-
-def _input_gradient(gradient: Tensor, weight: Tensor) -> Tensor:
-    tiles = input_tiles(gradient.permute(0, 2, 3, 1))
-    pixels = tiles.flatten(0, 1).flatten(1, 3)
-    products = pixels.new_zeros(*pixels.shape[:2], weight.shape[1])
-    for start, kernels in _transformed_kernels(weight, turned=True):
-        products.baddbmm_(pixels[..., start : start + kernels.shape[1]], kernels)
-    return _cropped(output_pixels(products.view(*tiles.shape[:5], -1)), gradient)
+    products = torch.bmm(_input_tiles(x), _transformed_kernels(weight))
+    images, height, width = x.shape[0], *x.shape[2:]
+    high, wide = -(-height // 2), -(-width // 2)
+    pixels = torch.mm(_of_a_tile(OUTPUT, x), products.flatten(1))
+    # Rows and columns within a tile go beside those of the tiles.
+    pixels = pixels.view(2, 2, images, high, wide, -1).permute(2, 3, 0, 4, 1, 5)
+    pixels = pixels.reshape(images, 2 * high, 2 * wide, -1)[:, :height, :width]
+    return pixels.contiguous().permute(0, 3, 1, 2)
 
 
 def _weight_gradient(x: Tensor, gradient: Tensor) -> Tensor:
-    tiles = input_tiles(x.permute(0, 2, 3, 1)).flatten(0, 1).flatten(1, 3)
-    outputs, channels = gradient.shape[1], x.shape[1]
-    result = x.new_empty(outputs, 9, channels)
-    transform = _kernel_transform(x).t()
-    kernels = of_kernels = x.new_empty(0)
-    step = _kernels_at_a_time(outputs)
-    for start in range(0, outputs, step):
-        spread = spread_output(gradient[:, start : start + step].permute(0, 2, 3, 1))
-        spread = spread.flatten(0, 1).flatten(1, 3).transpose(1, 2)
-        if of_kernels.shape[:2] != spread.shape[:2]:
-            of_kernels, kernels = (x.new_empty(n, spread.shape[1], channels) for n in (16, 9))
-        torch.bmm(spread, tiles, out=of_kernels)
-        torch.mm(transform, of_kernels.flatten(1), out=kernels.view(9, -1))
-        result[start : start + step] = kernels.transpose(0, 1)
-    return result.view(outputs, 3, 3, channels).permute(0, 3, 1, 2)
+    height, width = gradient.shape[2:]
+    padded = F.pad(gradient.permute(0, 2, 3, 1), (0, 0, 0, width % 2, 0, height % 2))
+    tiles = padded.unflatten(2, (-1, 2)).unflatten(1, (-1, 2)).permute(2, 4, 0, 1, 3, 5)
+    spread = torch.mm(_of_a_tile(OUTPUT, x).t(), tiles.reshape(4, -1)).view(16, -1, gradient.shape[1])
+    of_kernels = torch.bmm(spread.transpose(1, 2), _input_tiles(x))  # (16, O, C)
+    of_weight = torch.mm(_of_a_tile(KERNEL, x).t(), of_kernels.flatten(1))
+    return of_weight.view(3, 3, *of_kernels.shape[1:]).permute(2, 3, 0, 1)
 
 
-def _transformed_kernels(weight: Tensor, *, turned: bool = False) -> Iterator[tuple[int, Tensor]]:
-    """The first output channel and (16, o, C), for some output channels at a time."""
-    outputs, channels = weight.shape[:2]
-    kernels = weight.permute(2, 3, 0, 1).flatten(0, 1)  # (9, O, C), a view of channels-last memory
-    transform, step = _kernel_transform(weight), _kernels_at_a_time(outputs)
-    if turned:
-        transform = transform.flip(1)
-    part = transformed = weight.new_empty(0)
-    for start in range(0, outputs, step):
-        count = min(step, outputs - start)
-        if start == 0 or count < step:
-            part, transformed = (weight.new_empty(n, count, channels) for n in (9, 16))
-        part.copy_(kernels[:, start : start + step])
-        torch.mm(transform, part.view(9, -1), out=transformed.view(16, -1))
-        yield start, transformed
+def _input_tiles(x: Tensor) -> Tensor:
+    """What the products take of (N, C, H, W): (16, T, C)."""
+    height, width = x.shape[2:]
+    borders = (0, 0, 1, 1 + width % 2, 1, 1 + height % 2)
+    padded = F.pad(x.permute(0, 2, 3, 1), borders)
+    tiles = padded.unfold(1, 4, 2).unfold(2, 4, 2).permute(4, 5, 0, 1, 2, 3)  # (4, 4, N, th, tw, C)
+    return torch.mm(_of_a_tile(INPUT, x), tiles.reshape(16, -1)).view(16, -1, x.shape[1])
 
 
-def _kernel_transform(like: Tensor) -> Tensor:
-    """(16, 9): a transformed kernel's places, and the kernel's."""
-    once = like.new_tensor(KERNEL_TRANSFORM)
+def _transformed_kernels(weight: Tensor) -> Tensor:
+    """Of (O, C, 3, 3): (16, C, O)."""
+    kernels = torch.mm(_of_a_tile(KERNEL, weight), weight.permute(2, 3, 0, 1).reshape(9, -1))
+    return kernels.view(16, *weight.shape[:2]).transpose(1, 2)
+
+
+def _of_a_tile(transformation: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
+    once = like.new_tensor(transformation)
     return torch.kron(once, once)
-
-
-def _kernels_at_a_time(outputs: int) -> int:
-    return max(LEAST_KERNELS, outputs // KERNEL_SHARE)
-
-
-def _cropped(pixels: Tensor, like: Tensor) -> Tensor:
-    """(N, H or H + 1, W or W + 1, C) to (N, C, H, W), with the height and width of ``like``."""
-    height, width = like.shape[2:]
-    if pixels.shape[1:3] != (height, width):
-        pixels = pixels[:, :height, :width].contiguous()
-    return pixels.permute(0, 3, 1, 2)
