@@ -8,4 +8,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 "$PYTHON" -m mypy
 "$(dirname "$PYTHON")/lint-imports"
 # Two at a time, a file in one process. `-n 0` runs them one by one, in this process.
-"$PYTHON" -m pytest --numprocesses 2 --dist loadfile "$@"
+"$PYTHON" -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$@"

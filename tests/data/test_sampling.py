@@ -9,7 +9,6 @@ from fastreid.data import samplers
 from fastreid.utils import comm
 from mdpr.data.randomness import Purpose, derived_seed
 from mdpr.data.sampling import build_batches
-from mdpr.errors import ConfigError
 from support.configs import tiny_config
 
 BATCH, INSTANCES, STEPS = 16, 4, 40
@@ -81,7 +80,6 @@ ALL = [
     ("BalancedIdentitySampler",),
     ("TrainingSampler",),
     ("ImbalancedDatasetSampler",),
-    ("SetReWeightSampler", "DATALOADER.SET_WEIGHT", [2, 1, 1]),
 ]
 
 
@@ -111,40 +109,3 @@ def test_processes_share_every_batch(sampler):
 def test_a_process_has_all_images_of_its_identities(name):
     for batch in draws(name, rank=1, processes=2):
         assert set(Counter(ITEMS[draw.image][1] for draw in batch).values()) == {INSTANCES}
-
-
-def test_cameras_in_the_shares_that_were_asked_for():
-    """Two rounds of (1, 1, 0) fill a batch of 16: four identities, drawn in the first two cameras."""
-    identities = {camera: {p for _, p, c in ITEMS if c == camera} for camera in ("c0", "c1", "c2")}
-    only_third = identities["c2"] - identities["c0"] - identities["c1"]
-    seen = Counter()
-    for batch in draws("SetReWeightSampler", "DATALOADER.SET_WEIGHT", [1, 1, 0], steps=300):
-        groups = Counter(ITEMS[draw.image][1] for draw in batch)
-        assert all(count % INSTANCES == 0 for count in groups.values())
-        seen.update(groups)
-    assert not only_third & set(seen)
-    # An image draws its identity with a weight of that identity's images.
-    images = Counter(identity for _, identity, _ in ITEMS)
-    share = {c: Counter() for c in ("c0", "c1")}
-    for _, identity, camera in ITEMS:
-        if camera in share:
-            share[camera][identity] += images[identity]
-    rounds = sum(seen.values()) / INSTANCES / 2
-    for identity in identities["c0"] | identities["c1"]:
-        expected = sum(part[identity] / sum(part.values()) for part in share.values()) * rounds
-        assert abs(seen[identity] / INSTANCES - expected) < 4 * max(1, expected) ** 0.5
-
-
-@pytest.mark.parametrize(
-    ("weights", "batch", "message"),
-    [
-        ([1, 1], 16, r"SET_WEIGHT is \[1, 1\]: expected a number .* the 3 cameras"),
-        ([0, 0, 0], 16, "SET_WEIGHT"),
-        ([500, 0, 0], 16, "at most their images"),
-        ([1, 1, 1], 16, "IMS_PER_BATCH is 16: expected a multiple of the 3 identities"),
-    ],
-)
-def test_camera_weights_that_cannot_work(weights, batch, message):
-    cfg = config("SetReWeightSampler", "DATALOADER.SET_WEIGHT", weights, "SOLVER.IMS_PER_BATCH", batch)
-    with pytest.raises(ConfigError, match=message):
-        build_batches(cfg, ITEMS)

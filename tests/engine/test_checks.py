@@ -66,7 +66,7 @@ WRONG = [
     ("DATALOADER.SAMPLER_TRAIN", "NaiveSampler", "(did you mean 'NaiveIdentitySampler'?)"),
     ("DATALOADER.NUM_INSTANCE", 0, "1 or more"),
     ("DATALOADER.NUM_WORKERS", -1, "0 or more"),
-    ("DATALOADER.SET_WEIGHT", [-1], "0 or more"),
+    ("DATALOADER.SAMPLER_TRAIN", "SetReWeightSampler", "one of TrainingSampler"),
     ("DATALOADER.SKIP_BROKEN_IMAGES", None, "a value such as False"),
     ("SOLVER.OPT", "Adm", "(did you mean 'Adam'?)"),
     ("SOLVER.OPT", "LBFGS", "AdamW"),

@@ -123,7 +123,6 @@ _IMAGES: Rules = {
     "DATALOADER.SAMPLER_TRAIN": Choice(SAMPLERS),
     "DATALOADER.NUM_INSTANCE": whole(1),
     "DATALOADER.NUM_WORKERS": whole(0),
-    "DATALOADER.SET_WEIGHT": each(whole(0), "a list of whole numbers of 0 or more"),
 }
 
 _RUN: Rules = {

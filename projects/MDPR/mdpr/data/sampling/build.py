@@ -1,6 +1,5 @@
 """From ``DATALOADER.SAMPLER_TRAIN`` to the batches of a run."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -16,7 +15,6 @@ from mdpr.data.sampling.identities import (
     naive_identity_batches,
 )
 from mdpr.data.sampling.images import (
-    camera_weighted_batches,
     identity_weighted_batches,
     shuffled_batches,
 )
@@ -25,7 +23,6 @@ from mdpr.errors import ConfigError, wrong_value
 SAMPLERS = (
     "TrainingSampler",
     *IDENTITY_SAMPLERS,
-    "SetReWeightSampler",
     "ImbalancedDatasetSampler",
 )
 # Whose images are independent of each other: fast-reid hands them to the processes in turn.
@@ -70,9 +67,6 @@ def _stream(cfg: CfgNode, items: Sequence[TrainItem], size: BatchSize, seed: int
             return naive_identity_batches(items, size, node.NUM_INSTANCE, random)
         case "BalancedIdentitySampler":
             return balanced_identity_batches(items, size, node.NUM_INSTANCE, random)
-        case "SetReWeightSampler":
-            weights = node.SET_WEIGHT
-            return camera_weighted_batches(items, size, node.NUM_INSTANCE, weights, random)
         case "ImbalancedDatasetSampler":
             return identity_weighted_batches(items, size, torch.Generator().manual_seed(seed))
     return shuffled_batches(len(items), size, random)
@@ -90,8 +84,6 @@ def check_batches(cfg: CfgNode, items: Sequence[TrainItem], processes: int) -> N
         raise wrong_value("SOLVER.IMS_PER_BATCH", batch, f"no more than the {len(items)} training images")
     if cfg.DATALOADER.SAMPLER_TRAIN in IDENTITY_SAMPLERS:
         _check_identities(cfg, len({identity for _, identity, _ in items}))
-    if cfg.DATALOADER.SAMPLER_TRAIN == "SetReWeightSampler":
-        _check_camera_weights(cfg, Counter(camera for _, _, camera in items))
 
 
 def _check_identities(cfg: CfgNode, num_identities: int) -> None:
@@ -100,27 +92,4 @@ def _check_identities(cfg: CfgNode, num_identities: int) -> None:
         raise ConfigError(
             f"SOLVER.IMS_PER_BATCH {batch} at DATALOADER.NUM_INSTANCE {instances} takes "
             f"{batch // instances} identities a batch: the training set has {num_identities}"
-        )
-
-
-def _check_camera_weights(cfg: CfgNode, images: Counter) -> None:
-    weights, instances = cfg.DATALOADER.SET_WEIGHT, cfg.DATALOADER.NUM_INSTANCE
-    counts = [images[camera] for camera in sorted(images)]
-    fits = len(weights) == len(counts) and all(
-        isinstance(weight, int) and 0 <= weight <= count
-        for weight, count in zip(weights, counts, strict=False)
-    )
-    if not fits or sum(weights) == 0:
-        raise wrong_value(
-            "DATALOADER.SET_WEIGHT",
-            list(weights),
-            f"a number of identities for each of the {len(counts)} cameras of the training set, at most "
-            f"their images ({counts})",
-        )
-    if cfg.SOLVER.IMS_PER_BATCH % (sum(weights) * instances):
-        raise wrong_value(
-            "SOLVER.IMS_PER_BATCH",
-            cfg.SOLVER.IMS_PER_BATCH,
-            f"a multiple of the {sum(weights)} identities of DATALOADER.SET_WEIGHT with {instances} "
-            "images each",
         )
