@@ -57,10 +57,6 @@ class MatchReport:
 def load_pretrained_backbone(backbone: nn.Module, cfg: CfgNode) -> MatchReport:
     """Load ``MODEL.BACKBONE.PRETRAIN_PATH``, or the released weights for the config's ResNet.
 
-    Args:
-        backbone: a fast-reid ResNet, changed in place.
-        cfg: ``MODEL.BACKBONE`` is read.
-
     Raises:
         FileNotFoundError: the file is not there and cannot be downloaded.
         CheckpointError: it cannot be read, or less than half of the backbone matches.

@@ -45,12 +45,7 @@ class DeviceLoader(DataLoader):
 
 
 def one_ahead(batches: Iterator[Batch], device: torch.device) -> Generator[Batch, None, None]:
-    """Hand out batches on a GPU; the next one is on its way, on a stream of its own, while the step runs.
-
-    Args:
-        batches: with tensors in pinned memory.
-        device: a GPU.
-    """
+    """Hand out batches on a GPU; the next one is on its way, on a stream of its own, while the step runs."""
     stream = torch.cuda.Stream(device)
 
     def fetch() -> Batch | None:

@@ -50,10 +50,6 @@ def build_train_loader(cfg: CfgNode) -> TrainLoader:
 def build_test_loader(cfg: CfgNode, dataset_name: str) -> tuple[DataLoader, int]:
     """A loader over query and then gallery of one set, in order.
 
-    Args:
-        cfg: ``INPUT``, ``TEST.IMS_PER_BATCH``, ``DATALOADER`` and ``MODEL.DEVICE`` are read.
-        dataset_name: a name in fast-reid's data-set registry.
-
     Returns:
         The loader, and the number of query images.
 

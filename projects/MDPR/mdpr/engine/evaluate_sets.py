@@ -23,15 +23,7 @@ logger = logging.getLogger(__name__)
 def evaluator_of(
     cfg: CfgNode, dataset_name: str, loader: DataLoader, num_query: int, output_dir: str | None
 ) -> ReidEvaluator:
-    """What scores a test set; for one whose identities are secret, what writes a submission.
-
-    Args:
-        cfg: the full config.
-        dataset_name: its name in ``DATASETS.TESTS``.
-        loader: of its images, queries first.
-        num_query: how many queries.
-        output_dir: where files go; None: ``OUTPUT_DIR``.
-    """
+    """What scores a test set; for one whose identities are secret, what writes a submission."""
     test_set: Any = loader.dataset
     paths = [path for path, _, _ in test_set.img_items]
     if test_set.has_identities:
@@ -47,11 +39,6 @@ def evaluate_sets(
 ) -> OrderedDict[str, Any]:
     """Evaluate on every set of ``DATASETS.TESTS``, log one table of them all, and write
     ``OUTPUT_DIR/results.json``. Every process must call it.
-
-    Args:
-        cfg: the full config.
-        model: the model, or a distributed wrapper of it.
-        build_evaluator: gives a set's loader and evaluator.
 
     Returns:
         Metrics in percent: of the one set, or by set where there are several; empty in processes

@@ -9,11 +9,7 @@ from mdpr.modeling.meta_arch import MDPR
 
 
 def build_network(cfg: CfgNode) -> nn.Module:
-    """Build ``MODEL.META_ARCHITECTURE``; MDPR in the form that computes its numbers in less time.
-
-    Args:
-        cfg: the full config; ``MODEL.ACCELERATE`` False leaves MDPR as the paper's modules compute it.
-    """
+    """Build ``MODEL.META_ARCHITECTURE``; with ``MODEL.ACCELERATE``, MDPR that takes less time for its numbers."""
     network = build_model(cfg)
     if isinstance(network, MDPR):
         accelerate(

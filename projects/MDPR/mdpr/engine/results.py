@@ -36,9 +36,6 @@ def write_results(output_dir: str | Path, results: Mapping[str, Mapping[str, flo
 def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
     """Lay out metrics, a row for each data set and setting.
 
-    Args:
-        results: as for `write_results`; further metrics come behind those of the file.
-
     Returns:
         A table of several lines, in percent but for TPR@FPR.
     """

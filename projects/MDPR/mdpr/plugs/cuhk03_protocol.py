@@ -22,14 +22,6 @@ def eval_cuhk03(  # noqa: PLR0917 -- the signature is fast-reid's
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Replacement for fast-reid's ``eval_cuhk03``, under its signature.
 
-    Args:
-        distmat: (Q, G) distances.
-        q_pids: (Q,) persons of the queries.
-        g_pids: (G,) persons of the gallery.
-        q_camids: (Q,) cameras of the queries.
-        g_camids: (G,) cameras of the gallery.
-        max_rank: length of the CMC.
-
     Returns:
         CMC over drawn single-shot galleries, and AP and INP of every query that has a match.
 

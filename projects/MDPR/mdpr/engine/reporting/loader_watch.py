@@ -14,13 +14,7 @@ TOO_MUCH = 0.2  # share of a step's time
 
 
 class LoaderWatch(HookBase):
-    """Warns once where more than a fifth of the time goes into waiting, and says what to try.
-
-    Args:
-        clock: of this run.
-        workers: loader workers of this process.
-        cores: CPU cores there are for each process of the run.
-    """
+    """Warns once where more than a fifth of the time goes into waiting, and says what to try."""
 
     def __init__(self, clock: RunClock, workers: int, cores: int) -> None:
         self._clock = clock

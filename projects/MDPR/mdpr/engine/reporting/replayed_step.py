@@ -19,12 +19,7 @@ def origin(step: SavedStep) -> str:
 
 
 def replay_report(replay: Replay, saved: dict[str, float]) -> str:
-    """What a replay found, beside the terms that the run had.
-
-    Args:
-        replay: of one batch of the step.
-        saved: the batch's losses in the run, by name.
-    """
+    """What a replay found, beside the terms that the run had."""
     rows = [
         (name, f"{saved.get(name, math.nan):g}", f"{value:g}", "" if math.isfinite(value) else "<-")
         for name, value in replay.losses.items()

@@ -23,16 +23,7 @@ def build_step(
     *,
     settings: TrainingSettings,
 ) -> TrainingStep:
-    """The step under ``SOLVER``.
-
-    Args:
-        cfg: the full config.
-        model: to be trained, in a distributed wrapper where there are several processes.
-        data_loader: endless, batch by batch.
-        optimizer: of the model's parameters.
-        parameters: its groups, as fast-reid hands them on.
-        settings: read from ``cfg``.
-    """
+    """The step under ``SOLVER``."""
     decay = settings.ema_decay
     return TrainingStep(
         model,

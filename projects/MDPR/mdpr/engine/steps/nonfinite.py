@@ -61,12 +61,6 @@ class NonFiniteGuard:
     def leave_out(self, attempt: Attempt, finiteness: Finiteness, model: nn.Module, **facts: Any) -> None:
         """Save and report a step that must not be taken; every process calls this.
 
-        Args:
-            attempt: the step.
-            finiteness: of `judge`.
-            model: with weights and buffers from before the step.
-            facts: ``iteration`` and whatever else is to be stored.
-
         Raises:
             NonFiniteError: no further step may be left out.
         """

@@ -99,11 +99,6 @@ def rank_distances(
 ) -> RankingResult:
     """Rank the gallery for every query by distances that are already there.
 
-    Args:
-        distances: (Q, G) finite; smaller is nearer.
-        labels: of these images.
-        options: protocol and sizes.
-
     Raises:
         ValueError: a matrix of wrong shape or with values that are not finite; labels for
             another number of images; no query with a match.
