@@ -9,6 +9,7 @@ from pathlib import Path
 import mdpr  # noqa: F401
 import pytest
 import torch
+from filelock import FileLock
 from mdpr.host import usable_cores
 from synth_persons.cache import ensure_set
 from synth_persons.spec import SynthPersonsSpec
@@ -38,8 +39,11 @@ def _seeded() -> None:
 @pytest.fixture(scope="session")
 def synth_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set root that holds the complete SynthPersons, drawn once for all tests."""
-    root = tmp_path_factory.mktemp("datasets")
-    ensure_set(root, SynthPersonsSpec())
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "datasets"  # one for all workers
+    root.mkdir(exist_ok=True)
+    with FileLock(f"{root}.lock"):
+        ensure_set(root, SynthPersonsSpec())
     return root
 
 

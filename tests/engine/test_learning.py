@@ -18,10 +18,10 @@ def cfg(synth_root, tmp_path, monkeypatch):
         "Synthetic/mdpr_R18.yml",
         *("OUTPUT_DIR", str(tmp_path), "MODEL.MDPR.EMBEDDING_DIM", 64),
         # Small, and in float32: the same work on every CPU, where others would emulate bfloat16.
-        *("INPUT.SIZE_TRAIN", [64, 32], "INPUT.SIZE_TEST", [64, 32], "SOLVER.AMP.ENABLED", False),
-        # A cosine over six epochs would leave hardly one at a rate that learns.
-        *("SOLVER.SCHED", "MultiStepLR", "SOLVER.STEPS", [10]),
-        *("SOLVER.MAX_EPOCH", 6, "SOLVER.WARMUP_ITERS", 20, "TEST.EVAL_PERIOD", 6),
+        *("INPUT.SIZE_TRAIN", [48, 24], "INPUT.SIZE_TEST", [48, 24], "SOLVER.AMP.ENABLED", False),
+        # A cosine over four epochs would leave hardly one at a rate that learns.
+        *("SOLVER.SCHED", "MultiStepLR", "SOLVER.STEPS", [10], "INPUT.PADDING.SIZE", 3),
+        *("SOLVER.MAX_EPOCH", 4, "SOLVER.WARMUP_ITERS", 20, "TEST.EVAL_PERIOD", 4),
         *("SOLVER.CHECKPOINT_PERIOD", 10, "DATALOADER.NUM_WORKERS", 0),
     )
 

@@ -27,6 +27,7 @@ def configure(tmp_path, monkeypatch):
     make_duke(tmp_path / "datasets")
     monkeypatch.setenv("FASTREID_DATASETS", str(tmp_path / "datasets"))
     (tmp_path / "run").mkdir()  # as fast-reid's default_setup does
+    monkeypatch.setattr(logging.getLogger("fastreid"), "propagate", True)  # to where the tests look
 
     def configure(*options, file="Duke/mdpr_R50.yml"):
         output = ("OUTPUT_DIR", str(tmp_path / "run"))

@@ -9,7 +9,7 @@ from mdpr.modeling.meta_arch import MDPR
 
 
 def build_network(cfg: CfgNode) -> nn.Module:
-    """Build ``MODEL.META_ARCHITECTURE``; with ``MODEL.ACCELERATE``, MDPR that takes less time for its numbers."""
+    """Build ``MODEL.META_ARCHITECTURE``; ``MODEL.ACCELERATE`` gives MDPR its numbers in less time."""
     network = build_model(cfg)
     if isinstance(network, MDPR):
         accelerate(

@@ -49,8 +49,7 @@ def _with_dataset_keys(cfg: CfgNode) -> CfgNode:
     """A copy in which keys of this project that a config of fast-reid's lacks have their defaults."""
     defaults = CfgNode({"DATASETS": CfgNode(), "DATALOADER": CfgNode()})
     add_dataset_config(defaults)
-    complete = cfg.clone()
-    complete.defrost()
+    complete = CfgNode(dict(cfg))
     for node in ("DATASETS", "DATALOADER"):
         for key, value in defaults[node].items():
             complete[node].setdefault(key, value)
