@@ -84,7 +84,7 @@ class Canvas:
         """
         start, end = self._project(ends[0]), self._project(ends[1])
         places, half, bulge = self._outline(profile)
-        largest = float(half.max())
+        largest = float(np.max(half))
         length = max(math.hypot(end[0] - start[0], end[1] - start[1]), 1e-3)
         side = (end[0] - start[0]) / length, (end[1] - start[1]) / length
         rows, columns = self._window((start, end), largest)

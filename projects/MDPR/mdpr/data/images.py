@@ -86,7 +86,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
+    if np.min(values) < 0 or np.max(values) > 65535:
         raise ValueError("32-bit grey values, whose range is unknown")
     return Image.fromarray(np.rint(values / 257).astype(np.uint8))
 

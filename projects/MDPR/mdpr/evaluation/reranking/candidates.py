@@ -43,7 +43,7 @@ def find_candidates(features: GridFeatures, k: int, device: str) -> Candidates:
     """
     # Lengths are brought to 1 and below by a power of two: nothing overflows, and only what is negligible
     # beside the longest vector underflows.
-    scale = features.scale / features.scale.max()
+    scale = features.scale / np.max(features.scale)
     vectors = features.values
     if (scale != 1).any():
         vectors = vectors * scale.astype(np.float32)[:, None]
@@ -51,7 +51,7 @@ def find_candidates(features: GridFeatures, k: int, device: str) -> Candidates:
     # Bound of the error of a squared distance: a dot product of D terms in any order of addition (Higham,
     # "Accuracy and Stability of Numerical Algorithms", section 3.1), and the few operations around it.
     unit = (vectors.shape[1] + 8) * 2.0**-24
-    error = unit / (1 - unit) * (lengths + lengths.max()) ** 2
+    error = unit / (1 - unit) * (lengths + np.max(lengths)) ** 2
     num_vectors = len(vectors)
     num_found = min(k + _SPARE, num_vectors)
     distances, found = _search(vectors, num_found, device)

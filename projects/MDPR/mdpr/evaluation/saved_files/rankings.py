@@ -73,10 +73,10 @@ class SavedRankings:
     def __post_init__(self) -> None:
         check_layout({field.name: getattr(self, field.name) for field in fields(self)}, _LAYOUT)
         num_gallery = len(self.gallery_person)
-        if self.ranked.size and not -1 <= self.ranked.min() <= self.ranked.max() < num_gallery:
+        if self.ranked.size and not -1 <= np.min(self.ranked) <= np.max(self.ranked) < num_gallery:
             raise ValueError(
                 f"array 'ranked': gallery images are 0 to {num_gallery - 1} or -1, got "
-                f"{self.ranked.min()} to {self.ranked.max()}"
+                f"{np.min(self.ranked)} to {np.max(self.ranked)}"
             )
 
     @classmethod
