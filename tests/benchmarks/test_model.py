@@ -51,8 +51,8 @@ def quick(make_folder):
 
 def test_a_case_has_a_process_and_an_environment_of_its_own():
     network = model.SMALL
-    (names,) = [{"table": "train", "form": "plain", "network": None}]
-    arguments = ("train", "plain", network)
+    (names,) = [{"table": "eval", "form": "plain", "network": None}]
+    arguments = ("eval", "plain", network)
     environment = {"MALLOC_MMAP_THRESHOLD_": "65536"}
     cases = [
         Case(names, model.measure_cost, (*arguments, 0)),
