@@ -6,8 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import tomllib
 from support.configs import ROOT
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # pytest brings it where Python does not
 
 PACKAGES = ROOT / "projects/MDPR"
 

@@ -100,6 +100,8 @@ def test_closing_ends_processes_and_threads(gpu):
     assert len(set(multiprocessing.active_children()) - processes) == 2
     batches.close()
     assert set(multiprocessing.active_children()) <= processes
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(timeout=30)  # they have been told to end
     assert set(threading.enumerate()) <= threads
 
 
