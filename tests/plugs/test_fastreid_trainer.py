@@ -118,7 +118,7 @@ def test_loaders_read_the_version_that_is_asked_for(version, folder, configure, 
     batch = next(iter(build_reid_train_loader(cfg, combineall=False)))
     assert batch["images"].shape == (16, 3, 64, 32)
     assert all(f"/{folder}/" in path for path in batch["img_paths"])
-    loader, num_query = build_reid_test_loader(cfg, dataset_name="MSMT17")
+    loader, num_query = build_reid_test_loader(cfg=cfg, dataset_name="MSMT17")  # as fast-reid allows too
     assert all(f"/{folder}/" in path for path, _, _ in loader.dataset.img_items)
     assert num_query == 8
 

@@ -24,8 +24,9 @@ _FASTREIDS_TEST_LOADER = fastreid.data.build.build_reid_test_loader
 
 def build_reid_train_loader(*arguments: Any, **keywords: Any) -> DataLoader:
     """fast-reid's, with the training set of the config's ``DATASETS``, unless the caller has one."""
-    if arguments and isinstance(arguments[0], CfgNode) and keywords.get("train_set") is None:
-        cfg = _with_dataset_keys(arguments[0])
+    given = arguments[0] if arguments else keywords.get("cfg")
+    if isinstance(given, CfgNode) and keywords.get("train_set") is None:
+        cfg = _with_dataset_keys(given)
         items = training_items(cfg, combineall=keywords.pop("combineall", False))
         transforms, skip_broken = keywords.pop("transforms", None), cfg.DATALOADER.SKIP_BROKEN_IMAGES
         keywords["train_set"] = (
@@ -38,8 +39,9 @@ def build_reid_train_loader(*arguments: Any, **keywords: Any) -> DataLoader:
 
 def build_reid_test_loader(*arguments: Any, **keywords: Any) -> tuple[DataLoader, int]:
     """fast-reid's, with the data set of that name as the config has it, unless the caller has one."""
-    if arguments and isinstance(arguments[0], CfgNode) and keywords.get("test_set") is None:
-        cfg, name = _with_dataset_keys(arguments[0]), keywords.pop("dataset_name")
+    given = arguments[0] if arguments else keywords.get("cfg")
+    if isinstance(given, CfgNode) and keywords.get("test_set") is None:
+        cfg, name = _with_dataset_keys(given), keywords.pop("dataset_name", "")
         test_set, num_query = read_test_set(cfg, name, keywords.pop("transforms", None))
         keywords |= {"test_set": test_set, "num_query": num_query}
     return _FASTREIDS_TEST_LOADER(*arguments, **keywords)
