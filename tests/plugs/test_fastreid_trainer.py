@@ -23,11 +23,13 @@ OPTIONS = (
 
 
 @pytest.fixture
-def configure(tmp_path, monkeypatch):
+def configure(tmp_path, monkeypatch, caplog):
     make_duke(tmp_path / "datasets")
     monkeypatch.setenv("FASTREID_DATASETS", str(tmp_path / "datasets"))
     (tmp_path / "run").mkdir()  # as fast-reid's default_setup does
-    monkeypatch.setattr(logging.getLogger("fastreid"), "propagate", True)  # to where the tests look
+    log = logging.getLogger("fastreid")  # whose records fast-reid's set-up keeps from the root's handlers
+    monkeypatch.setattr(log, "propagate", False)
+    monkeypatch.setattr(log, "handlers", [*log.handlers, caplog.handler])
 
     def configure(*options, file="Duke/mdpr_R50.yml"):
         output = ("OUTPUT_DIR", str(tmp_path / "run"))
