@@ -15,7 +15,7 @@ import torch
 from fastreid.config import get_cfg
 from mdpr.engine.setup import make_config
 from mdpr.errors import ConfigError, MDPRError, ProcessFailedError
-from mdpr.launch import argument_parser, command, launch
+from mdpr.launch import argument_parser, command, launch, rank_process
 from mdpr.launch.command import run_world
 from mdpr.launch.meeting import meet
 from mdpr.launch.world import ParentWorld
@@ -34,11 +34,18 @@ SLEEPING_RUN = """
 import sys
 from pathlib import Path
 from support import ranks
+from mdpr.launch import rank_process
 from mdpr.launch.command import run_world
 from mdpr.launch.world import ParentWorld
 
+rank_process.join = ranks.join_when_all_are_there
 run_world(ParentWorld("cpu", 2), ranks.sleep_with_loader, (Path(sys.argv[1]),), start_method="fork")
 """
+
+
+@pytest.fixture(autouse=True)
+def _forked_together(monkeypatch):
+    monkeypatch.setattr(rank_process, "join", ranks.join_when_all_are_there)
 
 
 def run(function, *args, world=PAIR):

@@ -18,10 +18,24 @@ from fastreid.modeling.meta_arch import build_model
 from fastreid.utils import comm
 from fastreid.utils.events import EventStorage
 from mdpr.engine.data_parallel import broadcast_buffers, distribute
+from mdpr.launch.error_files import own_folder
+from mdpr.launch.process_group import join
 
 from support.configs import tiny_config
 
 SYNCHRONISED = ("MODEL.BACKBONE.NORM", "syncBN", "MODEL.HEADS.NORM", "syncBN")
+
+
+def join_when_all_are_there(device):
+    """Join a run whose processes are forked, once all of them are.
+
+    The thread of the parent's store looks up who speaks to it; a process that is forked at that moment would
+    find the lock of the look-up taken for ever.
+    """
+    attempt = own_folder().parent
+    while len(list(attempt.rglob("*.running"))) < int(os.environ["LOCAL_WORLD_SIZE"]):
+        time.sleep(0.005)
+    join(device)
 
 
 def speak(folder: Path) -> None:
