@@ -15,12 +15,10 @@ import fastreid.solver
 import fastreid.solver.build
 import torch
 from fastreid.config import CfgNode
-from fastreid.solver.build import (
-    get_default_optimizer_params,
-    maybe_add_gradient_clipping,
-)
+from fastreid.solver.build import get_default_optimizer_params
 from torch import Tensor, nn
 
+from mdpr.compat.gradient_clipping import with_clipped_gradients
 from mdpr.compat.layer_freezing import with_frozen_layers
 from mdpr.errors import wrong_value
 
@@ -116,7 +114,7 @@ def build_optimizer(
         # On a GPU gradients lie as their weights do, and looking at each of them would be felt.
         optimizer_class = with_dense_views(optimizer_class)  # type: ignore[arg-type]
     groups = parameter_groups(cfg, model)
-    wrapped_class = with_frozen_layers(cfg, maybe_add_gradient_clipping(cfg, optimizer_class))
+    wrapped_class = with_frozen_layers(cfg, with_clipped_gradients(cfg, optimizer_class))
     optimizer = wrapped_class(groups, **arguments)
     if fused_adam:
         optimizer.register_load_state_dict_post_hook(lay_moments_as_weights)
