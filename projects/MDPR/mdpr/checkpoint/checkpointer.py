@@ -1,7 +1,7 @@
 """Checkpoints of a run: whole or not there, and honest about what was loaded."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -10,6 +10,7 @@ import torch
 from fastreid.utils.checkpoint import Checkpointer
 from torch import Tensor, nn
 
+from mdpr.checkpoint.background import BackgroundWriter
 from mdpr.checkpoint.implied_config import implied_overrides, is_mdpr
 from mdpr.checkpoint.official import convert_official_state_dict, is_official
 from mdpr.checkpoint.reading import read_checkpoint, state_dict_of
@@ -29,6 +30,7 @@ class SafeCheckpointer(Checkpointer):
         model: the model, or a distributed wrapper of it.
         save_dir: folder of the run.
         save_to_disk: whether this process writes.
+        background: whether a thread writes, from a copy; see `BackgroundWriter`.
         prefer_averaged: whether loading weights alone, without a run's further states, takes the
             averaged ones of a file that has them (``SOLVER.EMA``).
         checkpointables: objects with ``state_dict`` and ``load_state_dict``, by name.
@@ -40,14 +42,18 @@ class SafeCheckpointer(Checkpointer):
         save_dir: str = "",
         *,
         save_to_disk: bool = True,
+        background: bool = False,
         prefer_averaged: bool = True,
         **checkpointables: Any,
     ) -> None:
         self._prefer_averaged = prefer_averaged
         self._only_weights = False
+        self._background = BackgroundWriter() if background else None
         super().__init__(model, save_dir, save_to_disk=save_to_disk, **checkpointables)
 
-    def save(self, name: str, *, tag: bool = True, **kwargs: Any) -> None:
+    def save(
+        self, name: str, *, tag: bool = True, then: Callable[[], None] = lambda: None, **kwargs: Any
+    ) -> None:
         """Write ``<save_dir>/<name>.pth`` and then point ``last_checkpoint`` to it.
 
         The file holds a checksum of each of its parts, which reading verifies.
@@ -55,10 +61,12 @@ class SafeCheckpointer(Checkpointer):
         Args:
             name: file name without suffix.
             tag: whether ``last_checkpoint`` is to name it.
+            then: called when all of this is on the disk.
             kwargs: further plain values to store, such as ``epoch``.
 
         Raises:
-            CheckpointError: the disk is full, or cannot be written to. What was there before stays.
+            CheckpointError: the disk is full, or cannot be written to. What was there before stays. Of a
+                write in the background, the next `save` or `wait` raises it.
         """
         if not self.save_dir or not self.save_to_disk:
             return
@@ -67,13 +75,30 @@ class SafeCheckpointer(Checkpointer):
         content |= {key: _plain(value) for key, value in kwargs.items()}
         path = Path(self.save_dir) / f"{name}.pth"
         self.logger.info("Saving checkpoint to %s", path)
-        try:
-            with write_atomically(path, "wb") as file:
-                _save_to_file(content, file)
-            if tag:
-                self.tag_last_checkpoint(path.name)
-        except OSError as error:
-            raise CheckpointError(_not_written(path, error)) from error
+
+        def write(content: dict[str, Any]) -> None:
+            try:
+                with write_atomically(path, "wb") as file:
+                    _save_to_file(content, file)
+                if tag:
+                    self.tag_last_checkpoint(path.name)
+            except OSError as error:
+                raise CheckpointError(_not_written(path, error)) from error
+            then()
+
+        if self._background is None:
+            write(content)
+        else:
+            self._background.start(write, content)
+
+    def wait(self) -> None:
+        """Wait until what was saved is on the disk.
+
+        Raises:
+            CheckpointError: as `save`.
+        """
+        if self._background is not None:
+            self._background.wait()
 
     def tag_last_checkpoint(self, last_filename_basename: str) -> None:
         """Make a file of ``save_dir`` the one to resume from."""

@@ -2,6 +2,7 @@
 
 import logging
 import weakref
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,12 @@ class RunCheckpoints:
             further: plain values to store as well.
 
         Raises:
-            CheckpointError: the disk is full, or cannot be written to.
+            CheckpointError: the disk is full, or cannot be written to; that of the checkpoint before this
+                one, if a thread writes them.
+            NonFiniteError: the step just done was not finite.
         """
         trainer = self._trainer
+        trainer.step.settle()
         epochs = trainer.epoch if epochs is None else epochs
         random, unread = gather_random_states(), comm.gather(trainer.step.scalars.state_dict())
         if tag:
@@ -62,6 +66,7 @@ class RunCheckpoints:
         trainer.checkpointer.save(
             name,
             tag=tag,
+            then=partial(self._remove_old, name, steps) if tag else lambda: None,
             epoch=epochs - 1,  # fast-reid: the last one that is done, from 0
             iteration=steps,
             random=random,
@@ -70,22 +75,26 @@ class RunCheckpoints:
             unread_scalars=unread,
             **further,
         )
-        if tag:
-            keep = trainer.cfg.SOLVER.CHECKPOINT_KEEP
-            prune(trainer.cfg.OUTPUT_DIR, keep, name, steps, trainer.iters_per_epoch)
+
+    def _remove_old(self, name: str, steps: int) -> None:
+        trainer = self._trainer
+        keep = trainer.cfg.SOLVER.CHECKPOINT_KEEP
+        prune(trainer.cfg.OUTPUT_DIR, keep, name, steps, trainer.iters_per_epoch)
 
     def save_here(self) -> None:
-        """Write a checkpoint of the step just done, unless there is one. Every process must call it."""
+        """See that a checkpoint of the step just done is on the disk. Every process must call it."""
         trainer = self._trainer
         if self._newest != (trainer.epoch, trainer.iter):
             self.save(step_name(trainer.iter), steps=trainer.iter)
-            # In an evaluation a signal ends a process at once, and whoever started it ends the others.
-            comm.synchronize()
+        trainer.checkpointer.wait()
+        # In an evaluation a signal ends a process at once, and whoever started it ends the others.
+        comm.synchronize()
 
     def save_as_final(self) -> None:
         """Write what was resumed as ``model_final``, unless there is one."""
         if not (Path(self._trainer.cfg.OUTPUT_DIR) / "model_final.pth").exists():
             self._trainer.checkpointer.save("model_final", **self._resumed)
+            self._trainer.checkpointer.wait()
 
     def remove_leftovers(self) -> None:
         """Remove, in the first process, the halves of files whose writing was killed."""
