@@ -81,6 +81,15 @@ def test_the_next_batch_is_on_its_way_while_a_step_runs(gpu):
     assert [event for event in gpu if event[0] == "recorded"] == [("recorded", n, True) for n in range(3)]
 
 
+def test_what_is_done_on_the_device_comes_before_it_is_handed_out(gpu):
+    def doubled(batch):
+        return {**batch, "images": batch["images"] * 2}
+
+    batches = one_ahead(iter(loader(Images(3))), torch.device("cuda"), doubled)
+    assert numbers(batches) == [0, 2, 4]
+    assert ("recorded", 2.0, True) in gpu  # the memory that is handed out, not what was copied
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_what_a_worker_raises_arrives(gpu, workers):
     source = iter(loader(Images(6, broken=3), device=torch.device("cpu"), num_workers=workers))
@@ -108,8 +117,15 @@ def test_closing_ends_processes_and_threads(gpu):
 @pytest.mark.parametrize("in_use", [False, True])
 def test_fastreids_builders_go_where_the_model_is(in_use, monkeypatch):
     places = []
+
+    def noting(batches, device, on_device):
+        places.append(device)
+        return batches
+
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: in_use)
-    monkeypatch.setattr(data_loading, "one_ahead", lambda batches, device: places.append(device) or batches)
+    monkeypatch.setattr(
+        data_loading, "one_ahead", lambda batches, device, _: places.append(device) or batches
+    )
     batches = loader(Images(2))
     assert numbers(batches) == [0, 1]
     assert [place.type for place in places] == ["cuda"] * in_use

@@ -5,7 +5,7 @@ an exception (the run then waits for ever) nor ends with the run, and hands out 
 without telling the allocator, which may give it away too early.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import fastreid.data.build
@@ -27,12 +27,21 @@ class DeviceLoader(DataLoader):
         local_rank: of fast-reid's signature; the process has set its GPU.
         device: where batches go; None decides when iteration begins: to the present GPU where this process
             uses CUDA by then, as it does once its model is there.
+        on_device: what is done with each batch that has been brought to a GPU, on the way's own stream.
         kwargs: arguments of ``torch.utils.data.DataLoader``; pinning is decided by the device.
     """
 
-    def __init__(self, local_rank: int, *, device: torch.device | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        local_rank: int,
+        *,
+        device: torch.device | None = None,
+        on_device: Callable[[Batch], Batch] = dict,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{**kwargs, "pin_memory": False})
         self._device = device
+        self._on_device = on_device
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
         """Batches, tensors on the device."""
@@ -41,10 +50,12 @@ class DeviceLoader(DataLoader):
             device = torch.device("cuda" if torch.cuda.is_initialized() else "cpu")
         self.pin_memory = device.type == "cuda"
         batches = super().__iter__()
-        return one_ahead(batches, device) if self.pin_memory else batches
+        return one_ahead(batches, device, self._on_device) if self.pin_memory else batches
 
 
-def one_ahead(batches: Iterator[Batch], device: torch.device) -> Generator[Batch, None, None]:
+def one_ahead(
+    batches: Iterator[Batch], device: torch.device, on_device: Callable[[Batch], Batch] = dict
+) -> Generator[Batch, None, None]:
     """Hand out batches on a GPU; the next one is on its way, on a stream of its own, while the step runs."""
     stream = torch.cuda.Stream(device)
 
@@ -53,10 +64,12 @@ def one_ahead(batches: Iterator[Batch], device: torch.device) -> Generator[Batch
         if batch is None:
             return None
         with torch.cuda.stream(stream):
-            return {
-                key: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
-                for key, value in batch.items()
-            }
+            return on_device(
+                {
+                    key: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+                    for key, value in batch.items()
+                }
+            )
 
     ahead = fetch()
     while ahead is not None:

@@ -12,6 +12,7 @@ from fastreid.utils import comm
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 from mdpr.compat.data_loading import DeviceLoader
+from mdpr.data.pixels import BytePixels
 from mdpr.data.randomness import Purpose, derived_seed
 from mdpr.data.registry import load_dataset
 from mdpr.data.reid_dataset import ReIDDataset
@@ -89,13 +90,18 @@ def read_test_set(cfg: CfgNode, name: str, transforms: Any = None) -> tuple[ReID
 
 
 def _loader(cfg: CfgNode, dataset: Dataset, batches: Sampler[list[Any]], **options: Any) -> DataLoader:
+    device = torch.device(cfg.MODEL.DEVICE)
+    collate: Any = fast_batch_collator
+    if device.type == "cuda":
+        pixels = BytePixels(cfg.INPUT.REA.VALUE)
+        collate, options["on_device"] = pixels.collate, pixels.unpack
     return DeviceLoader(
         comm.get_local_rank(),
-        device=torch.device(cfg.MODEL.DEVICE),
+        device=device,
         dataset=dataset,
         batch_sampler=batches,
         num_workers=_workers(cfg.DATALOADER.NUM_WORKERS),
-        collate_fn=fast_batch_collator,
+        collate_fn=collate,
         # Of its own, so that starting to load draws nothing from the generator that the model uses.
         generator=torch.Generator().manual_seed(derived_seed(cfg.SEED, Purpose.LOADER)),
         **options,
