@@ -15,7 +15,7 @@ from mdpr.engine.data_parallel import broadcast_buffers
 from mdpr.engine.resume.random_state import gather_random_states, restore_random_state
 from mdpr.engine.resume.signals import SignalWatch
 from mdpr.engine.steps.attempt import Attempt
-from mdpr.engine.steps.nonfinite import NonFiniteGuard
+from mdpr.engine.steps.verdict import Verdict
 from torch import nn
 
 
@@ -24,8 +24,8 @@ def draw():
 
 
 def verdict(watch):
-    attempt = Attempt(names=("loss",), losses=[torch.ones(1)], gradient_norm=torch.ones(()))
-    return NonFiniteGuard().judge(attempt, watch.received)
+    attempt = Attempt(0, names=("loss",), losses=[torch.ones(1)], gradient_norm=torch.ones(()))
+    return Verdict(attempt, watch.received).read()
 
 
 def work(rank, file):

@@ -47,6 +47,7 @@ def run(step, steps) -> None:
     for _ in range(steps):
         step.run_step()
         step.iter += 1
+    step.settle()  # of one that settles late
 
 
 def state(model) -> dict[str, torch.Tensor]:

@@ -82,6 +82,9 @@ def _method_node() -> CfgNode:
 def _add_training_keys(solver: CfgNode) -> None:
     # Number format of SOLVER.AMP: "fp16" (GPUs, with gradient scaling) or "bf16" (GPUs and CPUs).
     solver.AMP.DTYPE = "fp16"
+    # Compile the network's training step with torch.compile at its first batch, a matter of minutes; losses
+    # stay equal to rounding. Without a compiler a line says so, and the network runs as it is.
+    solver.COMPILE = False
     # Batches of IMS_PER_BATCH images whose gradients are averaged into one step of the optimizer, >= 1.
     # Iterations, warm-up and everything else that is counted in steps count these.
     solver.ACCUMULATE = 1

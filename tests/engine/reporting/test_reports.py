@@ -127,7 +127,7 @@ def test_memory_is_that_of_this_process():
 
 def test_reader_puts_means_groups_and_speed_into_the_curves():
     clock, means = RunClock(), ScalarMeans()
-    step = SimpleNamespace(scalars=means, device=torch.device("cpu"))
+    step = SimpleNamespace(scalars=means, device=torch.device("cpu"), settle=lambda: None)
     reader = ScalarReader(clock, period=2, images_per_step=8)
     names = ["total_loss", "loss_hard_global_cls", "loss_hard_part_0_cls", "loss_fusion_cls"]
     with EventStorage() as storage:

@@ -1,4 +1,4 @@
-"""A step waits for the GPU once, shown without one: fake tensors have no value that could be read."""
+"""A step waits for no GPU, shown without one: fake tensors have no value that could be read."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from fastreid.solver import build_optimizer
 from fastreid.utils.events import EventStorage
 from mdpr.engine.network import build_network
 from mdpr.engine.steps import training_step
-from mdpr.engine.steps.nonfinite import Finiteness, NonFiniteGuard
+from mdpr.engine.steps.verdict import Finiteness, Verdict
 from support.configs import tiny_config
 from support.toys import step_of
 from torch import nn
@@ -59,13 +59,20 @@ def test_fastreid_reads_every_loss():
     assert readings_of(trainer) >= 15
 
 
-class Optimist(NonFiniteGuard):
-    """Computes what the judge would read, and reads nothing."""
+class Events:
+    """CUDA's, which note in what order a step asks for them."""
 
-    def judge(self, attempt, signal=0):
-        flags = torch.stack([attempt.finite_losses().all(), attempt.gradient_norm.isfinite()])
-        self.device = flags.device
-        return Finiteness(losses_finite=True, gradients_finite=True)
+    def __init__(self, calls):
+        self.calls = calls
+
+    def __call__(self):
+        return self
+
+    def record(self):
+        self.calls.append("recorded")
+
+    def synchronize(self):
+        self.calls.append("waited")
 
 
 def on_fake_gpu(model):
@@ -89,11 +96,25 @@ def test_nothing_is_read_and_nothing_mixes_devices_on_a_gpu(monkeypatch):
         for parameter in model.parameters():
             parameter.grad = torch.zeros_like(parameter)
 
+    calls = []
+
+    def read(verdict):  # a fake tensor has nothing to read
+        verdict._arrived.synchronize()
+        return Finiteness(losses_finite=True, gradients_finite=True)
+
     monkeypatch.setattr(torch.Tensor, "backward", backward)
+    monkeypatch.setattr(torch.cuda, "Event", Events(calls))
+    monkeypatch.setattr(Verdict, "read", read)
     monkeypatch.setattr(training_step, "random_state", lambda device: {})
-    optimizer = torch.optim.Adam(model.parameters(), foreach=True)
     with mode, EventStorage():
         data = [{key: value.cuda() for key, value in part.items()} for part in batches()]
-        step = step_of(model, data, optimizer, accumulate=2, guard=Optimist())
+        optimizer = torch.optim.Adam(model.parameters(), fused=True)
+        taken = optimizer.step
+        optimizer.step = lambda: calls.append(optimizer.found_inf.device.type) or taken()
+        step = step_of(model, data * 2, optimizer, accumulate=2)
         step.run_step()
-    assert step.device.type == step.guard.device.type == "cuda"
+        step.run_step()
+        step.settle()
+    assert step.device.type == "cuda"
+    # The second step's passes are on their way before the first one's verdict is waited for.
+    assert calls == ["recorded", "cuda", "recorded", "waited", "cuda", "waited"]

@@ -10,6 +10,7 @@ from fastreid.utils.events import EventStorage
 from mdpr.checkpoint.reading import read_checkpoint
 from mdpr.engine.network import build_network
 from mdpr.engine.steps import NonFiniteGuard
+from mdpr.engine.steps.ema import AveragedWeights
 from mdpr.engine.steps.mixed_precision import Precision
 from mdpr.engine.steps.replay import SavedStep
 from mdpr.errors import CheckpointError, NonFiniteError
@@ -49,14 +50,34 @@ def test_bad_loss_stops_before_it_reaches_weights_or_statistics(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["nonfinite.pth"]
 
 
-def test_skipped_batches_leave_no_trace_and_are_counted(tmp_path, caplog):
+def plain_sgd(model):
+    return torch.optim.SGD(model.parameters(), lr=0.1)
+
+
+def fused_adam(model):
+    """Leaves a bad step out by itself; the host learns of it a step later."""
+    return torch.optim.Adam(model.parameters(), lr=0.1, fused=True)
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("optimizer", [plain_sgd, fused_adam])
+def test_skipped_batches_leave_no_trace_and_are_counted(optimizer, late, caplog):
     good = [batch(seed) for seed in range(3)]
     bad = batch(9, bad=True)
     clean, model = toy(), toy()
-    run(step_of(clean, good), 3)
-    step = step_of(model, [good[0], bad, good[1], bad, good[2], bad], guard=NonFiniteGuard(max_skipped=2))
+    averages = [AveragedWeights(part, 0.9) for part in (clean, model)]
+    run(step_of(clean, good, optimizer(clean), averaged=averages[0]), 3)
+    step = step_of(
+        model,
+        [good[0], bad, good[1], bad, good[2], bad],
+        optimizer(model),
+        averaged=averages[1],
+        guard=NonFiniteGuard(max_skipped=2),
+    )
+    step.settles_late = late
     run(step, 5)
     assert differing(state(model), state(clean)) == []
+    assert differing(state(averages[1].model), state(averages[0].model)) == []
     assert step.guard.skipped == 2
     assert "1 of up to 2 (SOLVER.SKIP_NONFINITE)" in caplog.text
     assert all(map(math.isfinite, step.scalars.read().values()))
@@ -66,6 +87,30 @@ def test_skipped_batches_leave_no_trace_and_are_counted(tmp_path, caplog):
     step.guard = again
     with pytest.raises(NonFiniteError, match="2 steps were left out before"):
         run(step, 1)
+
+
+@pytest.mark.parametrize("optimizer", [plain_sgd, fused_adam])
+def test_what_is_saved_is_from_before_the_step(optimizer, tmp_path):
+    """Although the next step's forward pass has moved the statistics by the time it is known."""
+    model = toy()
+    step = step_of(
+        model,
+        [batch(0), batch(1, bad=True), batch(2)],
+        optimizer(model),
+        guard=NonFiniteGuard(tmp_path, max_skipped=1),
+    )
+    step.settles_late = True
+    run(step, 1)
+    before = state(model)
+    step.run_step()
+    assert not (tmp_path / "nonfinite.pth").exists()
+    step.iter += 1
+    step.run_step()
+    content = read_checkpoint(tmp_path / "nonfinite.pth")
+    assert differing(content["model"], before) == []
+    assert content["iteration"] == 1
+    step.settle()
+    assert model.backbone[1].num_batches_tracked == 2
 
 
 def test_only_the_bad_batch_of_several_is_saved(tmp_path):

@@ -1,5 +1,7 @@
 """The step against fast-reid's own, against one large batch, and in every number format."""
 
+import functools
+
 import pytest
 import torch
 from fastreid.engine.train_loop import SimpleTrainer
@@ -170,8 +172,32 @@ def test_gradients_that_no_factor_makes_finite_are_an_error():
         run(step, 1)
 
 
+HARD_BRANCH_ALONE = [
+    part for name in ("SOFT_BRANCH", "FUSION", "DISTILLATION") for part in (f"MODEL.MDPR.{name}", False)
+]
+
+
+def test_a_compiled_step_has_the_same_numbers(monkeypatch):
+    """By a backend that needs no compiler; what is compiled is the trainer's own step."""
+    backend = functools.partial(torch.compile, backend="aot_eager")
+    monkeypatch.setattr(torch, "compile", backend)
+    cfg = tiny_config("SOLVER.OPT", "SGD", *HARD_BRANCH_ALONE)
+    results = []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        model = build_model(cfg)
+        step = step_of(model, [images(4)] * 2, build_optimizer(cfg, model)[0], compiled=compiled)
+        run(step, 2)
+        results.append((step.scalars.read(), state(model)))
+    (plain_scalars, plain), (compiled_scalars, compiled) = results
+    assert compiled_scalars == pytest.approx(plain_scalars, rel=1e-4)
+    for name, value in plain.items():
+        torch.testing.assert_close(compiled[name], value, rtol=1e-4, atol=1e-5, msg=name)
+
+
 def test_step_of_a_config():
     cfg = tiny_config(
+        *("SOLVER.COMPILE", True),
         *("SOLVER.AMP.DTYPE", "bf16", "SOLVER.ACCUMULATE", 3, "SOLVER.SKIP_NONFINITE", 5),
         *("SOLVER.EMA.ENABLED", True, "SOLVER.EMA.DECAY", 0.5),
     )
@@ -182,3 +208,4 @@ def test_step_of_a_config():
     assert (step.precision, step.accumulate) == (BFLOAT16, 3)
     assert isinstance(step.averaged, AveragedWeights)
     assert step.grad_scaler is None
+    assert step._losses_of is not model

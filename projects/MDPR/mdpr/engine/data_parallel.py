@@ -30,7 +30,8 @@ def distribute(model: nn.Module) -> nn.Module:
     """
     if comm.get_world_size() == 1:
         return model
-    arguments: dict[str, Any] = {_BUFFERS_IN_FORWARD: False}
+    # Gradients lie in what is exchanged: no copy of each, there and back.
+    arguments: dict[str, Any] = {_BUFFERS_IN_FORWARD: False, "gradient_as_bucket_view": True}
     if next(model.parameters()).device.type == "cpu":
         return _HostDataParallel(model, **arguments)
     return DistributedDataParallel(model, device_ids=[comm.get_local_rank()], **arguments)

@@ -10,7 +10,9 @@ A step, in `Trainer._run_epochs`:
 2. ``run_step`` (steps/training_step.py), for each of ``SOLVER.ACCUMULATE`` batches: the loader's next batch,
    the model's losses under autocast (steps/mixed_precision.py), the backward pass; what is logged stays on
    the device (steps/scalars.py). Then the length of the gradient (steps/gradients.py), whether all of it is
-   finite (steps/nonfinite.py), the optimizer's step, and the averaged weights (steps/ema.py).
+   finite (steps/verdict.py), and the optimizer's step. The host reads the verdict a step later, or where
+   somebody needs to know (``settle``): then the averaged weights follow (steps/ema.py), or the report of a
+   step that was left out (steps/nonfinite.py).
 3. The loader notes that the step has used its batches.
 4. ``after_step`` of every hook, in the order of hooks/build.py: warm-up (hooks/schedule.py), the losses read
    every ``SOLVER.LOG_PERIOD`` steps and shown (reporting/), a line of curves (hooks/metrics_writer.py), a
@@ -25,7 +27,8 @@ An epoch: ``before_epoch`` of every hook, its steps, and ``after_epoch`` of ever
 3. Whether it is the last epoch (hooks/early_stopping.py).
 4. The learning rate of the next (hooks/schedule.py).
 5. A line of curves with the metrics (hooks/metrics_writer.py).
-6. ``model_best``, and the checkpoint of the epoch or of the run (hooks/checkpointing.py).
+6. ``model_best``, and the checkpoint of the epoch or of the run (hooks/checkpointing.py), which a thread
+   writes from a copy (checkpoint/background.py) while the next steps run.
 7. Memory that lies idle goes back to the system (hooks/memory_return.py).
 """
 
@@ -118,6 +121,7 @@ class Trainer(DefaultTrainer):
             model,
             cfg.OUTPUT_DIR,
             save_to_disk=comm.is_main_process(),
+            background=True,
             prefer_averaged=cfg.SOLVER.EMA.LOAD,
             **self.checkpointables(),
         )
@@ -168,6 +172,7 @@ class Trainer(DefaultTrainer):
                 self.before_train()
                 self.checkpoints.restore_process()
                 self._run_epochs()
+                self.checkpointer.wait()
             except MDPRError:
                 raise  # says all there is to say
             except Exception:
@@ -191,6 +196,7 @@ class Trainer(DefaultTrainer):
                 self.after_step()
                 self.iter += 1
                 self._stop_after_signal()
+            self.step.settle()
             # A run that was resumed right before an evaluation has no step of its own in the epoch.
             self.storage.iter = self.iter - 1
             self.after_epoch()

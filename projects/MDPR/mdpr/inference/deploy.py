@@ -37,7 +37,8 @@ class DeployedMDPR(nn.Module):
         self.register_buffer("pixel_mean", network.pixel_mean.float())
         self.register_buffer("pixel_std", network.pixel_std.float())
         self.network = network
-        self.embed = compiled_or_not(network.embed) if compiled else network.embed
+        # Frozen: the weights change no more.
+        self.embed = compiled_or_not(network.embed, options={"freezing": True}) if compiled else network.embed
 
     def forward(self, batched_inputs: dict[str, Any] | Tensor) -> Tensor:
         """Test features.

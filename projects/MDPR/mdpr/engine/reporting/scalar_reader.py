@@ -48,6 +48,7 @@ class ScalarReader(HookBase):
         return self._latest
 
     def _read(self) -> None:
+        self.trainer.step.settle()
         means = self.trainer.step.scalars.read()
         time, steps = self._clock.take_mark()
         if not means or not comm.is_main_process():

@@ -33,6 +33,7 @@ def build_step(
         precision=Precision.from_config(cfg),
         accumulate=settings.accumulate,
         guard=NonFiniteGuard(cfg.OUTPUT_DIR, cfg.dump(), max_skipped=settings.skip_nonfinite),
+        compiled=cfg.SOLVER.COMPILE,
         averaged=None if decay is None else AveragedWeights(model, decay),
     )
 

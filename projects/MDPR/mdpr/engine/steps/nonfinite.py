@@ -1,13 +1,10 @@
-"""Losses and gradients that are not finite: found before they reach the weights, saved, explained."""
+"""Losses and gradients that are not finite: saved, explained, counted."""
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-import torch.distributed as dist
 from fastreid.utils import comm
 from torch import nn
 
@@ -18,17 +15,8 @@ from mdpr.errors import NonFiniteError
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Finiteness:
-    """Whether a step is fit to be taken, and a run to go on; the same in every process."""
-
-    losses_finite: bool
-    gradients_finite: bool
-    signal: int = 0  # that came to a process and is to end the run
-
-
 class NonFiniteGuard:
-    """Judges every step before the optimizer takes it.
+    """Saves and explains steps that are not finite, and stops the run where they are too many.
 
     Args:
         output_dir: where ``nonfinite.pth`` is written; empty writes none.
@@ -45,29 +33,21 @@ class NonFiniteGuard:
         self._max_skipped = max_skipped
         self.skipped = 0
 
-    def judge(self, attempt: Attempt, signal: int = 0) -> Finiteness:
-        """Whether losses and gradients are finite in all processes, and whether a signal came to any.
+    def leave_out(self, attempt: Attempt, losses_finite: bool, model: nn.Module) -> None:
+        """Save and report a step that was not taken; every process calls this.
 
-        This reads one small tensor: the only wait for the device in a step. Without it a bad gradient
-        would be in the weights before anybody knew, and its batch gone.
-        """
-        bad = torch.stack([~attempt.finite_losses().all(), ~attempt.gradient_norm.isfinite()]).float()
-        verdict = torch.cat([bad, bad.new_full((1,), signal)])
-        if comm.get_world_size() > 1:
-            dist.all_reduce(verdict, dist.ReduceOp.MAX)
-        bad_losses, bad_gradients, signal = map(int, verdict.tolist())
-        return Finiteness(not bad_losses, not bad_gradients, signal)
-
-    def leave_out(self, attempt: Attempt, finiteness: Finiteness, model: nn.Module, **facts: Any) -> None:
-        """Save and report a step that must not be taken; every process calls this.
+        Args:
+            attempt: the step, as this process saw it.
+            losses_finite: whether the losses are finite in all processes.
+            model: with weights and buffers from before the step.
 
         Raises:
             NonFiniteError: no further step may be left out.
         """
-        report = NonFiniteReport.of(attempt, finiteness.losses_finite)
+        report = NonFiniteReport.of(attempt, losses_finite)
         # Nobody goes on before the files are there: a process that ends takes the others with it.
-        saved = self._save(report, model, facts)
-        messages = comm.all_gather(f"{report.message(**facts)}{saved}" if report.batches else "")
+        saved = self._save(report, model)
+        messages = comm.all_gather(f"{report.message()}{saved}" if report.batches else "")
         message = "\n".join(filter(None, messages))
         if self.skipped >= self._max_skipped:
             raise NonFiniteError(message + self._advice())
@@ -79,7 +59,7 @@ class NonFiniteGuard:
             self._max_skipped,
         )
 
-    def _save(self, report: NonFiniteReport, model: nn.Module, facts: Mapping[str, Any]) -> str:
+    def _save(self, report: NonFiniteReport, model: nn.Module) -> str:
         first = comm.all_gather(bool(report.batches)).index(True)
         if not (report.batches and self._output_dir):
             return ""
@@ -88,7 +68,7 @@ class NonFiniteGuard:
         name = "nonfinite.pth" if rank == first else f"nonfinite_rank{rank}.pth"
         path = Path(self._output_dir) / name
         try:
-            report.save(path, model, config=self._config, **facts)
+            report.save(path, model, config=self._config)
         except OSError as error:  # what is wrong with the loss is worth more than this
             return f"\n  could not be saved in {path}: {error}"
         return f"\n  saved; to replay it: python scripts/replay_step.py {path}"

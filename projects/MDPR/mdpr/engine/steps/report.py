@@ -20,6 +20,7 @@ class NonFiniteReport:
     """One process's part in a step that is not finite.
 
     Attributes:
+        iteration: of the run.
         reason: "loss" or "gradients".
         batches: the batches to blame: those with a bad loss; all of them where every loss is finite and
             the gradients are not; none where the fault is another process's.
@@ -28,6 +29,7 @@ class NonFiniteReport:
         gradient_norm: length of the averaged gradient.
     """
 
+    iteration: int
     reason: str
     batches: list[Batch]
     random_states: list[dict[str, Tensor]]
@@ -44,6 +46,7 @@ class NonFiniteReport:
         finite = attempt.finite_losses().tolist()
         blamed = [i for i, is_finite in enumerate(finite) if losses_finite or not is_finite]
         return cls(
+            iteration=attempt.iteration,
             reason="gradients" if losses_finite else "loss",
             batches=[attempt.batches[i] for i in blamed],
             random_states=[attempt.random_states[i] for i in blamed],
@@ -51,12 +54,11 @@ class NonFiniteReport:
             gradient_norm=float(attempt.gradient_norm),
         )
 
-    def message(self, *, iteration: int, **facts: Any) -> str:
+    def message(self) -> str:
         """For people: the iteration, every term, and the images."""
         what = "loss is" if self.reason == "loss" else "gradients are"
-        further = "".join(f", {name} {value}" for name, value in facts.items())
         lines = [
-            f"the {what} not finite at iteration {iteration}{further}, process {comm.get_rank()} "
+            f"the {what} not finite at iteration {self.iteration}, process {comm.get_rank()} "
             f"(length of the gradient: {self.gradient_norm:g})"
         ]
         for batch, losses in zip(self.batches, self.losses, strict=True):
@@ -68,14 +70,13 @@ class NonFiniteReport:
             lines.append("  images: " + ", ".join(map(str, batch.get("img_paths", ["not named"]))))
         return "\n".join(lines)
 
-    def save(self, path: Path, model: nn.Module, *, config: str, **facts: Any) -> None:
+    def save(self, path: Path, model: nn.Module, *, config: str) -> None:
         """Write everything that computes the step again.
 
         Args:
             path: the file.
             model: with weights and buffers from before the step.
             config: the run's config as YAML.
-            facts: further plain values, such as ``iteration``.
         """
         content = {
             "reason": self.reason,
@@ -86,7 +87,7 @@ class NonFiniteReport:
             "random_states": self.random_states,
             "model": unwrapped(model).state_dict(),
             "config": config,
-            **facts,
+            "iteration": self.iteration,
         }
         with write_atomically(path, "wb") as file:
             torch.save(content, file)
