@@ -44,7 +44,7 @@ class Page:
     def markdown(self, results: Results) -> str:
         """Lay out everything that goes between the page's two marks."""
         lines = [f"- {name}: {text}" for name, text in results["machine"].items()]
-        if results["quick"]:
+        if results.get("quick"):
             lines.insert(0, "- a trial run on small problems, whose figures mean nothing")
         return "\n\n".join(filter(None, ["\n".join(lines), *self.sections(results, self.picture)]))
 
@@ -67,14 +67,15 @@ class Page:
             stream.write(f"{before}{BEGIN}\n\n{self.markdown(results)}\n\n{END}{after}")
 
 
-def argument_parser(description: str | None, page: Page) -> argparse.ArgumentParser:
-    """What every benchmark takes."""
+def argument_parser(description: str | None, page: Page, *, quick: bool = True) -> argparse.ArgumentParser:
+    """What every benchmark takes; ``quick`` where it can be tried on small problems."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="small problems, of seconds")
+    if quick:
+        parser.add_argument("--quick", action="store_true", help="small problems, of seconds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
-    files = f"{page.name}_benchmark.json and {page.picture} there, tables into {page.name}.md"
+    files = f"{page.name}_benchmark.json, and the picture if there is one, there, tables into {page.name}.md"
     parser.add_argument("--docs", type=Path, metavar="FOLDER", help=f"write {files}")
     parser.add_argument("--from-json", type=Path, metavar="FILE", help="measure nothing, take these")
     return parser
@@ -107,6 +108,6 @@ def table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
     if not rows:
         return ""
     columns = zip(*rows, strict=True)
-    figures = [all(not cell or cell[0].isdigit() for cell in column) for column in columns]
+    figures = [all(not cell or cell.lstrip("-")[:1].isdigit() for cell in column) for column in columns]
     sides = ["right" if each else "left" for each in figures]
     return tabulate(rows, headers, tablefmt="github", disable_numparse=True, colalign=sides)

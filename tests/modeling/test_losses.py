@@ -8,14 +8,20 @@ from fastreid.layers.any_softmax import CircleSoftmax
 from fastreid.modeling.losses import cross_entropy_loss, triplet_loss
 from mdpr.modeling.heads import OnDeviceCircleSoftmax
 from mdpr.modeling.losses import (
-    EMBEDDING_LOSS_REGISTRY,
+    LOSS_REGISTRY,
     EmbeddingLosses,
     attention_area_loss,
     diversity_loss,
     mutual_distillation_loss,
     smoothed_cross_entropy,
 )
+from mdpr.modeling.structures import Attention
 from support.configs import tiny_config
+
+
+def pooling(pooled):
+    """Attention of which diversity reads what each map pooled."""
+    return Attention(maps=torch.empty(0), pooled=pooled)
 
 
 def cosine(a, b):
@@ -31,27 +37,28 @@ def test_diversity_is_the_sum_over_pairs_of_the_mean_over_images(maps):
         for j in range(i + 1, maps):
             values = [cosine(image[i].tolist(), image[j].tolist()) for image in pooled]
             expected += sum(values) / len(values)
-    assert diversity_loss(pooled).item() == pytest.approx(expected, abs=1e-6)
+    assert diversity_loss(pooling(pooled)).item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_diversity_of_equal_and_of_orthogonal_maps():
     equal = torch.ones(2, 3, 4)
-    assert diversity_loss(equal).item() == pytest.approx(3.0)  # 3 pairs
-    assert diversity_loss(torch.eye(4)[None]).item() == pytest.approx(0.0)
+    assert diversity_loss(pooling(equal)).item() == pytest.approx(3.0)  # 3 pairs
+    assert diversity_loss(pooling(torch.eye(4)[None])).item() == pytest.approx(0.0)
 
 
 def test_diversity_of_a_map_that_pooled_nothing_is_finite():
     pooled = torch.zeros(2, 2, 4, requires_grad=True)
-    loss = diversity_loss(pooled)
+    loss = diversity_loss(pooling(pooled))
     loss.backward()
     assert loss.item() == 0
     assert torch.isfinite(pooled.grad).all()
 
 
 def test_area_is_the_foreground_of_an_image():
-    attention = torch.zeros(2, 2, 3, 3)
-    attention[0, 0, 0, 0], attention[1, :, 1, 1] = 0.5, 0.25
-    assert attention_area_loss(attention).item() == pytest.approx((0.5 + 0.25 + 0.25) / 2)
+    maps = torch.zeros(2, 2, 3, 3)
+    maps[0, 0, 0, 0], maps[1, :, 1, 1] = 0.5, 0.25
+    area = attention_area_loss(Attention(maps, pooled=torch.empty(0)))
+    assert area.item() == pytest.approx((0.5 + 0.25 + 0.25) / 2)
 
 
 def test_distillation_value():
@@ -122,11 +129,11 @@ def test_circle_softmax_is_fastreids(targets):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_losses_are_float32_or_better(dtype):
     logits, targets = torch.randn(4, 3).to(dtype), torch.tensor([0, 0, 1, 1])
-    pooled = torch.rand(4, 2, 3).to(dtype)
+    attention = Attention(torch.rand(4, 2, 3, 1).to(dtype), torch.rand(4, 2, 3).to(dtype))
     losses = [
         smoothed_cross_entropy(logits, targets, 0.1, 0.2),
-        diversity_loss(pooled),
-        attention_area_loss(pooled[..., None]),
+        diversity_loss(attention),
+        attention_area_loss(attention),
         mutual_distillation_loss(logits, logits, logits, logits),
     ]
     expected = torch.float64 if dtype == torch.float64 else torch.float32
@@ -154,7 +161,7 @@ class TestEmbeddingLosses:
         assert set(losses) == {"loss_x_cls"}
 
     def test_every_registered_loss_is_a_finite_scalar(self):
-        names = tuple(EMBEDDING_LOSS_REGISTRY._obj_map)
+        names = tuple(LOSS_REGISTRY.names("embedding"))
         losses = EmbeddingLosses(tiny_config("MODEL.LOSSES.NAME", names))("x", self.outputs(), self.targets)
         assert len(losses) == len(names)
         assert all(loss.dim() == 0 and torch.isfinite(loss) for loss in losses.values())

@@ -18,20 +18,8 @@ _install_plugs()
 
 from mdpr.config import add_mdpr_config  # noqa: E402
 from mdpr.data.datasets import SynthPersons  # noqa: E402 - registers them all
-from mdpr.modeling.distillation import DISTILLATION_REGISTRY  # noqa: E402
 from mdpr.modeling.heads import MDPRHead  # noqa: E402
-from mdpr.modeling.losses import (  # noqa: E402
-    AUXILIARY_LOSS_REGISTRY,
-    EMBEDDING_LOSS_REGISTRY,
-)
+from mdpr.modeling.losses import LOSS_REGISTRY  # noqa: E402
 from mdpr.modeling.meta_arch import MDPR  # noqa: E402
 
-__all__ = [
-    "AUXILIARY_LOSS_REGISTRY",
-    "DISTILLATION_REGISTRY",
-    "EMBEDDING_LOSS_REGISTRY",
-    "MDPR",
-    "MDPRHead",
-    "SynthPersons",
-    "add_mdpr_config",
-]
+__all__ = ["LOSS_REGISTRY", "MDPR", "MDPRHead", "SynthPersons", "add_mdpr_config"]

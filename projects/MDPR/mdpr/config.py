@@ -65,9 +65,13 @@ def _method_node() -> CfgNode:
     node.FUSION = True
     # Mutual distillation between the branches; needs both.
     node.DISTILLATION = True
-    # The module that computes it, by its name in mdpr.DISTILLATION_REGISTRY.
+    # What computes it, by its name in mdpr.LOSS_REGISTRY, as all terms below.
     node.DISTILLATION_NAME = "MutualDistillation"
-    # Further terms of the loss, by their names in mdpr.AUXILIARY_LOSS_REGISTRY; the method has none.
+    # What keeps the attention maps of a stage apart (paper: cosines of what they pooled).
+    node.DIVERSITY_NAME = "DiversityLoss"
+    # What keeps the foreground of a stage small (paper: the sum of its attention).
+    node.AREA_NAME = "AttentionAreaLoss"
+    # Further terms of the loss; the method has none.
     node.AUXILIARY_LOSSES = []
     # Weights of the auxiliary terms, >= 0. 0 switches a term off and computes nothing for it.
     node.DISTILLATION_SCALE = 1.0

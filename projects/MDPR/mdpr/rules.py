@@ -48,7 +48,7 @@ class Choice:
             ConfigError: naming key, value, the names and the nearest of them.
         """
         names = list(self.names() if callable(self.names) else self.names)
-        listed = ", ".join(name or "''" for name in names)
+        listed = ", ".join(name or "''" for name in names) or "(there are none)"
         if not self.several:
             if value not in names:
                 raise wrong_value(key, value, f"one of {listed}{did_you_mean(value, names)}")

@@ -5,11 +5,12 @@ from fastreid.utils.events import EventStorage
 from mdpr.engine.steps.mixed_precision import Precision
 from mdpr.modeling.attention import BilinearAttentionPooling
 from mdpr.modeling.losses import (
-    EMBEDDING_LOSS_REGISTRY,
+    LOSS_REGISTRY,
     attention_area_loss,
     diversity_loss,
     mutual_distillation_loss,
 )
+from mdpr.modeling.structures import Attention
 from support.configs import tiny_config
 
 CPU = torch.device("cpu")
@@ -44,9 +45,9 @@ def test_bfloat16_losses_are_float32_and_close():
         assert rounded[name].item() == pytest.approx(loss.item(), rel=0.2, abs=0.2), name
 
 
-@pytest.mark.parametrize("name", sorted(EMBEDDING_LOSS_REGISTRY._obj_map))
+@pytest.mark.parametrize("name", LOSS_REGISTRY.names("embedding"))
 def test_losses_of_a_head_are_the_same_under_autocast(name):
-    _, loss = EMBEDDING_LOSS_REGISTRY.get(name)(tiny_config())
+    _, loss = LOSS_REGISTRY.get(name, "embedding")(tiny_config())
     output = {"cls_outputs": 10 * torch.randn(6, 5), "features": 10 + torch.randn(6, 512)}
     targets = torch.tensor([0, 0, 1, 1, 2, 2])
     expected = loss(output, targets)
@@ -55,12 +56,12 @@ def test_losses_of_a_head_are_the_same_under_autocast(name):
 
 
 def test_auxiliary_losses_are_the_same_under_autocast():
-    pooled, attention = torch.randn(6, 3, 512), torch.rand(6, 2, 8, 4)
+    attention = Attention(maps=torch.rand(6, 2, 8, 4), pooled=torch.randn(6, 3, 512))
     vectors = torch.randn(4, 6, 512).unbind()
 
     def losses():
         return (
-            diversity_loss(pooled),
+            diversity_loss(attention),
             attention_area_loss(attention),
             mutual_distillation_loss(*vectors),
         )

@@ -131,6 +131,7 @@ def _eval_copy(model: MDPR, attention: bool) -> MDPR:
     """A copy in eval mode without what only training needs."""
     network = copy.deepcopy(model).eval()
     network.distillation = None
+    network.auxiliary_losses = nn.ModuleDict()
     branch: Any = network.soft_branch
     if branch is not None:
         branch.pooling4 = branch.pooling3 = None

@@ -15,11 +15,9 @@ from torch import Tensor, nn
 
 from mdpr.modeling.backbone import copy_stages, shared_stem
 from mdpr.modeling.branches import HardContentBranch, SoftContentBranch
-from mdpr.modeling.distillation import DISTILLATION_REGISTRY
 from mdpr.modeling.fusion import FeatureFusion
 from mdpr.modeling.heads import build_head
-from mdpr.modeling.losses import EmbeddingLosses, attention_area_loss, diversity_loss
-from mdpr.modeling.losses.auxiliary import build_auxiliary_losses
+from mdpr.modeling.losses import LOSS_REGISTRY, AttentionLoss, EmbeddingLosses
 from mdpr.modeling.preprocessing import images_of, normalize_pixels
 from mdpr.modeling.settings import MDPRSettings
 from mdpr.modeling.structures import Attention, SoftFeatures
@@ -42,9 +40,11 @@ class MDPR(nn.Module):
         soft_branch: the soft content branch, or None.
         fusion: fusion of both branches, or None.
         distillation: mutual distillation between the branches, or None.
+        diversity: loss of the attention of one stage, for maps that pool the same.
+        area: loss of the attention of one stage, for much foreground.
         heads: a head for every embedding, in the order of the test feature.
         embedding_losses: losses of one head's output.
-        auxiliary_losses: further terms by name; see `AUXILIARY_LOSS_REGISTRY`.
+        auxiliary_losses: further terms by name; see `LossRegistry`.
         settings: the method's settings.
         pixel_mean: per channel, in 0..255.
         pixel_std: per channel, in 0..255.
@@ -62,6 +62,8 @@ class MDPR(nn.Module):
         soft_branch: SoftContentBranch | None,
         fusion: FeatureFusion | None,
         distillation: nn.Module | None,
+        diversity: AttentionLoss,
+        area: AttentionLoss,
         heads: nn.ModuleDict,
         embedding_losses: EmbeddingLosses,
         auxiliary_losses: nn.ModuleDict,
@@ -75,6 +77,8 @@ class MDPR(nn.Module):
         self.soft_branch = soft_branch
         self.fusion = fusion
         self.distillation = distillation
+        self.diversity = diversity
+        self.area = area
         self.heads = heads
         self.embedding_losses = embedding_losses
         self.auxiliary_losses = auxiliary_losses
@@ -117,9 +121,13 @@ class MDPR(nn.Module):
             "soft_branch": soft,
             "fusion": FeatureFusion(width, norm) if settings.fusion else None,
             "distillation": _build_distillation(settings, norm),
+            "diversity": LOSS_REGISTRY.get(settings.diversity_name, "diversity")(cfg),
+            "area": LOSS_REGISTRY.get(settings.area_name, "area")(cfg),
             "heads": _build_heads(cfg, settings),
             "embedding_losses": EmbeddingLosses(cfg),
-            "auxiliary_losses": build_auxiliary_losses(cfg, settings.auxiliary_losses),
+            "auxiliary_losses": nn.ModuleDict(
+                {name: LOSS_REGISTRY.get(name, "auxiliary")(cfg) for name in settings.auxiliary_losses}
+            ),
             "settings": settings,
             "pixel_mean": cfg.MODEL.PIXEL_MEAN,
             "pixel_std": cfg.MODEL.PIXEL_STD,
@@ -210,18 +218,16 @@ class MDPR(nn.Module):
         losses = self.embedding_losses(name, output, targets, classification_only=True)
         settings = self.settings
         if settings.diversity_scale > 0 and settings.num_attentions > 1:
-            diversity = diversity_loss(attention.pooled)
-            losses[f"loss_diversity_loss_{level}"] = settings.diversity_scale * diversity
+            losses[f"loss_diversity_loss_{level}"] = settings.diversity_scale * self.diversity(attention)
         if settings.area_scale > 0:
-            area = attention_area_loss(attention.maps)
-            losses[f"loss_diversity_loss_reg_{level}"] = settings.area_scale * area
+            losses[f"loss_diversity_loss_reg_{level}"] = settings.area_scale * self.area(attention)
         return losses
 
 
 def _build_distillation(settings: MDPRSettings, norm: str) -> nn.Module | None:
     if not settings.distills:
         return None
-    return DISTILLATION_REGISTRY.get(settings.distillation_name)(settings.embedding_dim, norm)
+    return LOSS_REGISTRY.get(settings.distillation_name, "distillation")(settings.embedding_dim, norm)
 
 
 def _build_heads(cfg: CfgNode, settings: MDPRSettings) -> nn.ModuleDict:

@@ -5,13 +5,12 @@ Feature rows: the stem, stages 2 and 3 and, with last stride 2, stage 4 each hal
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 from fastreid.config import CfgNode
 
 from mdpr.errors import ConfigError, wrong_value
-from mdpr.modeling.distillation import DISTILLATION_REGISTRY
-from mdpr.modeling.losses.auxiliary import AUXILIARY_LOSS_REGISTRY
-from mdpr.modeling.losses.build import EMBEDDING_LOSS_REGISTRY
+from mdpr.modeling.losses.registry import LOSS_REGISTRY, ROLES
 from mdpr.rules import Choice, Rule, Rules, check_rules, number, value_of, whole
 
 CLASSIFICATION_LOSS = "CrossEntropyLoss"
@@ -22,13 +21,17 @@ _RULES: Rules = {
     "MODEL.MDPR.EMBEDDING_DIM": whole(1),
     "MODEL.MDPR.NUM_PARTS": whole(1),
     "MODEL.MDPR.NUM_ATTENTIONS": whole(1),
-    "MODEL.MDPR.DISTILLATION_NAME": Choice(lambda: sorted(DISTILLATION_REGISTRY._obj_map)),
     "MODEL.MDPR.DISTILLATION_SCALE": _SCALE,
     "MODEL.MDPR.DIVERSITY_SCALE": _SCALE,
     "MODEL.MDPR.AREA_SCALE": _SCALE,
     "MODEL.BACKBONE.NAME": Choice(("build_resnet_backbone",)),
     "MODEL.BACKBONE.DEPTH": Choice(DEPTHS),
     "MODEL.BACKBONE.LAST_STRIDE": Rule("1 or 2", lambda stride: stride in (1, 2)),
+    "MODEL.LOSSES.NAME": Choice(partial(LOSS_REGISTRY.names, "embedding"), several=True),
+    **{
+        ROLES[role]: Choice(partial(LOSS_REGISTRY.names, role))
+        for role in ("distillation", "diversity", "area")
+    },
 }
 
 
@@ -48,6 +51,8 @@ class MDPRSettings:
     fusion: bool
     distillation: bool
     distillation_name: str
+    diversity_name: str
+    area_name: str
     auxiliary_losses: list[str]
     distillation_scale: float
     diversity_scale: float
@@ -128,9 +133,7 @@ def _check_heads_and_losses(cfg: CfgNode) -> None:
     if heads.NECK_FEAT != "after":
         raise wrong_value("MODEL.HEADS.NECK_FEAT", heads.NECK_FEAT, "'after'")
     for name in cfg.MODEL.MDPR.AUXILIARY_LOSSES:
-        Choice(sorted(AUXILIARY_LOSS_REGISTRY._obj_map)).check("MODEL.MDPR.AUXILIARY_LOSSES", name)
-    known = sorted(EMBEDDING_LOSS_REGISTRY._obj_map)
-    Choice(known, several=True).check("MODEL.LOSSES.NAME", losses.NAME)
+        LOSS_REGISTRY.get(name, "auxiliary")
     if CLASSIFICATION_LOSS not in losses.NAME:
         raise wrong_value(
             "MODEL.LOSSES.NAME",

@@ -1,16 +1,17 @@
-"""Training losses (paper, sections 3.2 to 3.4): pure functions of tensors, one idea a file."""
+"""Training losses (paper, sections 3.2 to 3.4), one idea a file, each in the registry by name."""
 
 from mdpr.modeling.losses.area import attention_area_loss
-from mdpr.modeling.losses.auxiliary import AUXILIARY_LOSS_REGISTRY
-from mdpr.modeling.losses.build import EMBEDDING_LOSS_REGISTRY, EmbeddingLosses
+from mdpr.modeling.losses.build import EmbeddingLosses
 from mdpr.modeling.losses.cross_entropy import smoothed_cross_entropy
-from mdpr.modeling.losses.distillation import mutual_distillation_loss
+from mdpr.modeling.losses.distillation import MutualDistillation, mutual_distillation_loss
 from mdpr.modeling.losses.diversity import diversity_loss
+from mdpr.modeling.losses.registry import LOSS_REGISTRY, AttentionLoss
 
 __all__ = [
-    "AUXILIARY_LOSS_REGISTRY",
-    "EMBEDDING_LOSS_REGISTRY",
+    "LOSS_REGISTRY",
+    "AttentionLoss",
     "EmbeddingLosses",
+    "MutualDistillation",
     "attention_area_loss",
     "diversity_loss",
     "mutual_distillation_loss",

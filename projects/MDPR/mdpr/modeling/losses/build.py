@@ -4,21 +4,14 @@ from collections.abc import Callable, Mapping
 
 from fastreid.config import CfgNode
 from fastreid.modeling.losses import pairwise_circleloss, pairwise_cosface, triplet_loss
-from fastreid.utils.registry import Registry
 from torch import Tensor
 
 from mdpr.modeling.losses.cross_entropy import smoothed_cross_entropy
+from mdpr.modeling.losses.registry import LOSS_REGISTRY
 from mdpr.modeling.precision import at_least_float32
 
 HeadOutput = Mapping[str, Tensor]
 LossFunction = Callable[[HeadOutput, Tensor], Tensor]
-
-EMBEDDING_LOSS_REGISTRY = Registry("MDPR_EMBEDDING_LOSS")
-EMBEDDING_LOSS_REGISTRY.__doc__ = """
-Losses of one head. A registered object is called with the config and returns ``(suffix, function)``:
-the end of the loss's name in the logs, and a function of the head's output (``cls_outputs`` (B, K),
-``features`` (B, D)) and the targets (B,) that returns a scalar.
-"""
 
 
 class EmbeddingLosses:
@@ -31,7 +24,7 @@ class EmbeddingLosses:
     CLASSIFICATION = "cls"
 
     def __init__(self, cfg: CfgNode) -> None:
-        built = [EMBEDDING_LOSS_REGISTRY.get(name)(cfg) for name in cfg.MODEL.LOSSES.NAME]
+        built = [LOSS_REGISTRY.get(name, "embedding")(cfg) for name in cfg.MODEL.LOSSES.NAME]
         self._functions: dict[str, LossFunction] = dict(built)
 
     def __call__(
@@ -55,15 +48,7 @@ class EmbeddingLosses:
         }
 
 
-def _register(name: str) -> Callable[[Callable[[CfgNode], tuple[str, LossFunction]]], None]:
-    def add(build: Callable[[CfgNode], tuple[str, LossFunction]]) -> None:
-        build.__name__ = name
-        EMBEDDING_LOSS_REGISTRY.register(build)
-
-    return add
-
-
-@_register("CrossEntropyLoss")
+@LOSS_REGISTRY.register("embedding", "CrossEntropyLoss")
 def _cross_entropy(cfg: CfgNode) -> tuple[str, LossFunction]:
     node = cfg.MODEL.LOSSES.CE
 
@@ -73,7 +58,7 @@ def _cross_entropy(cfg: CfgNode) -> tuple[str, LossFunction]:
     return EmbeddingLosses.CLASSIFICATION, loss
 
 
-@_register("TripletLoss")
+@LOSS_REGISTRY.register("embedding", "TripletLoss")
 def _triplet(cfg: CfgNode) -> tuple[str, LossFunction]:
     node = cfg.MODEL.LOSSES.TRI
 
@@ -84,12 +69,12 @@ def _triplet(cfg: CfgNode) -> tuple[str, LossFunction]:
     return "triplet", loss
 
 
-@_register("CircleLoss")
+@LOSS_REGISTRY.register("embedding", "CircleLoss")
 def _circle(cfg: CfgNode) -> tuple[str, LossFunction]:
     return "circle", _pairwise(pairwise_circleloss, cfg.MODEL.LOSSES.CIRCLE)
 
 
-@_register("Cosface")
+@LOSS_REGISTRY.register("embedding", "Cosface")
 def _cosface(cfg: CfgNode) -> tuple[str, LossFunction]:
     return "cosface", _pairwise(pairwise_cosface, cfg.MODEL.LOSSES.COSFACE)
 

@@ -1,9 +1,43 @@
 """Mutual distillation between the branches (paper, section 3.4)."""
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mdpr.modeling.layers import feature_norm
+from mdpr.modeling.losses.registry import LOSS_REGISTRY
 from mdpr.modeling.precision import at_least_float32
+
+
+@LOSS_REGISTRY.register("distillation")
+class MutualDistillation(nn.Module):
+    """Each branch learns to predict the other's feature; see `mutual_distillation_loss`.
+
+    Args:
+        embedding_dim: E, length of both features.
+        norm: "syncBN" synchronises the predictors' norms over processes.
+    """
+
+    def __init__(self, embedding_dim: int, norm: str) -> None:
+        super().__init__()
+        self.predictor_hard = _predictor(embedding_dim, norm)  # q1
+        self.predictor_soft = _predictor(embedding_dim, norm)  # q2
+
+    def forward(self, hard: Tensor, soft: Tensor) -> Tensor:
+        """
+        Args:
+            hard: z1 (B, E) post-neck feature of the global map of the hard branch.
+            soft: z2 (B, E) post-neck feature of stage 4 of the soft branch.
+
+        Returns:
+            Scalar in -1..1.
+        """
+        return mutual_distillation_loss(self.predictor_hard(hard), soft, self.predictor_soft(soft), hard)
+
+
+def _predictor(dim: int, norm: str) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(dim, dim, bias=False), feature_norm(norm, dim), nn.ReLU(), nn.Linear(dim, dim)
+    )
 
 
 def mutual_distillation_loss(
