@@ -21,7 +21,7 @@ if __name__ == "__main__":  # run as a file, which puts its own folder on the pa
 from fastreid.config import CfgNode
 from fastreid.engine.hooks import HookBase
 from mdpr.data.datasets import SynthPersons
-from mdpr.data.datasets.registration import register
+from mdpr.data.datasets.base import register
 from mdpr.engine.setup import make_config, start_run
 from mdpr.engine.trainer import Trainer
 from mdpr.errors import MDPRError, ProcessFailedError

@@ -1,15 +1,12 @@
 """CUHK03 under the new protocol."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mdpr.data.datasets.base import ConfigOptions
+from mdpr.data.datasets.base import ConfigOptions, register
 from mdpr.data.datasets.file_names import FileNames
 from mdpr.data.datasets.folders import FolderDataset
-from mdpr.data.datasets.registration import register
-from mdpr.errors import wrong_value
 from mdpr.rules import Choice
 
 
@@ -46,22 +43,15 @@ class CUHK03NP(FolderDataset):
     config_options: ClassVar[ConfigOptions] = {"boxes": ("DATASETS.CUHK03NP.BOXES", Choice(tuple(counts)))}
 
     def __init__(self, root: str | Path = "datasets", *, boxes: str = "detected", **kwargs: Any) -> None:
-        if boxes not in self.counts:
-            raise wrong_value("boxes", boxes, f"one of {', '.join(self.counts)}")
+        Choice(tuple(self.counts)).check("boxes", boxes)
         self.boxes = boxes
+        self.published_counts = self.counts[boxes]
         super().__init__(root, **kwargs)
 
-    def data_dir(self) -> tuple[str, ...]:
-        """Path of the folder of the chosen boxes under the root, in parts.
+    def data_dir(self) -> Path:
+        """The folder of the chosen boxes.
 
         Raises:
             DatasetError: it is missing.
         """
-        parts = (*super().data_dir(), self.boxes)
-        self.require_folder(*parts)
-        return parts
-
-    @property
-    def published_counts(self) -> Mapping[str, int]:
-        """Images per split of the complete set with the chosen boxes."""
-        return self.counts[self.boxes]
+        return self.require_folder(super().data_dir() / self.boxes)

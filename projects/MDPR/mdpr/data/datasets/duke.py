@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from fastreid.data.datasets.dukemtmcreid import DukeMTMC as FastReIDDukeMTMC
 
+from mdpr.data.datasets.base import register
 from mdpr.data.datasets.file_names import FileNames
 from mdpr.data.datasets.folders import FolderDataset
-from mdpr.data.datasets.registration import register
 
 
 @register
@@ -30,11 +30,7 @@ class DukeMTMC(FolderDataset, FastReIDDukeMTMC):
         "have withdrawn the original download"
     )
     file_names = FileNames(pattern=re.compile(r"(-1|\d+)_c(\d+)"), example="0001_c2_f0046182.jpg", cameras=8)
-
-    @property
-    def published_counts(self) -> Mapping[str, int]:
-        """Images per split of the complete set."""
-        return {"train": 16_522, "query": 2_228, "gallery": 17_661}
+    published_counts: Mapping[str, int] = {"train": 16_522, "query": 2_228, "gallery": 17_661}
 
 
 @register
@@ -54,8 +50,4 @@ class OccludedDuke(DukeMTMC):
         "Its authors' script makes it from DukeMTMC-reID: "
         "https://github.com/lightas/Occluded-DukeMTMC-Dataset"
     )
-
-    @property
-    def published_counts(self) -> Mapping[str, int]:
-        """Images per split of the complete set."""
-        return {"train": 15_618, "query": 2_210, "gallery": 17_661}
+    published_counts: Mapping[str, int] = {"train": 15_618, "query": 2_210, "gallery": 17_661}

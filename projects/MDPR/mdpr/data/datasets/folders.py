@@ -19,29 +19,27 @@ class FolderDataset(CheckedDataset):
         """Items of train, query and gallery."""
         data_dir = self.data_dir()
         return (
-            self.read_folder((*data_dir, "bounding_box_train"), "train"),
-            self.read_folder((*data_dir, "query"), "query"),
-            self.read_folder((*data_dir, "bounding_box_test"), "gallery"),
+            self.read_folder(data_dir / "bounding_box_train", "train"),
+            self.read_folder(data_dir / "query", "query"),
+            self.read_folder(data_dir / "bounding_box_test", "gallery"),
         )
 
-    def data_dir(self) -> tuple[str, ...]:
-        """Path of the data set's folder under the root, in parts.
+    def data_dir(self) -> Path:
+        """The data set's folder.
 
         Raises:
             DatasetError: it is missing.
         """
-        self.require_folder(self.dataset_dir)
-        return (self.dataset_dir,)
+        return self.require_folder(Path(self.root, self.dataset_dir))
 
-    def read_folder(self, parts: tuple[str, ...], split: Split) -> list[Item]:
-        """Items of a folder under the root.
+    def read_folder(self, folder: Path, split: Split) -> list[Item]:
+        """Items of a folder.
 
         Raises:
             DatasetError: it is missing, or, if reading strictly, holds no image or a name that does
                 not parse.
         """
-        folder = self.require_folder(*parts)
-        paths = files_with_suffix(folder, *self.suffixes)
+        paths = files_with_suffix(self.require_folder(folder), *self.suffixes)
         if not paths and self.strict:
             raise DatasetError(
                 f"{type(self).__name__}: {folder.absolute()} holds no image "
@@ -49,9 +47,13 @@ class FolderDataset(CheckedDataset):
             )
         items = []
         for path in paths:
-            numbers = self._numbers(path, split)
-            if numbers is not None and not self.is_left_out(numbers[0], split):
-                items.append(self.item(path, *numbers, split))
+            try:
+                identity, camera = self.numbers(path, split)
+            except ValueError as error:
+                self.naming_problem(str(path), str(error), f"a name like {self.file_names.example}")
+                continue
+            if not self.is_left_out(identity, split):
+                items.append(self.item(path, identity, camera, split))
         return items
 
     def numbers(self, path: Path, split: Split) -> tuple[int, int]:
@@ -61,10 +63,3 @@ class FolderDataset(CheckedDataset):
             ValueError: the file name does not say.
         """
         return self.file_names.parse(path.name)
-
-    def _numbers(self, path: Path, split: Split) -> tuple[int, int] | None:
-        try:
-            return self.numbers(path, split)
-        except ValueError as error:
-            self.naming_problem(str(path), str(error), f"a name like {self.file_names.example}")
-            return None

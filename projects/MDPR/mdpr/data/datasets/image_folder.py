@@ -2,7 +2,6 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,14 +12,9 @@ from mdpr.data.datasets.base import (
     ConfigOptions,
     Item,
     Split,
+    register,
 )
-from mdpr.data.datasets.image_sources import (
-    BadRow,
-    LabelledImage,
-    images_from_csv,
-    images_from_folders,
-)
-from mdpr.data.datasets.registration import register
+from mdpr.data.datasets.image_sources import LabelledImage, images_from_csv, images_from_folders
 from mdpr.errors import DatasetError
 from mdpr.rules import Rule
 
@@ -94,7 +88,7 @@ class ImageFolderReID(CheckedDataset):
 
     def read_splits(self) -> tuple[list[Item], list[Item], list[Item]]:
         """Items of train, query and gallery."""
-        images = self._labelled(self._entries())
+        images = self._images()
         self.persons = sorted({image.person for image in images})
         self.cameras = sorted({image.camera for image in images if image.camera})
         self._log_unknown_cameras(images)
@@ -110,25 +104,18 @@ class ImageFolderReID(CheckedDataset):
         self._check_splits(splits)
         return splits["train"], splits["query"], splits["gallery"]
 
-    def _entries(self) -> Iterable[LabelledImage | BadRow]:
-        folder = self.require_folder(str(self.path))  # an absolute path replaces the root
-        if not self.csv_file:
-            return images_from_folders(folder)
-        csv_path = folder / self.csv_file
-        if not csv_path.is_file():
-            raise self.missing(csv_path)
-        return images_from_csv(csv_path)
-
-    def _labelled(self, entries: Iterable[LabelledImage | BadRow]) -> list[LabelledImage]:
-        images = []
-        for entry in entries:
-            if isinstance(entry, BadRow):
-                self.naming_problem(entry.where, entry.reason, entry.expected)
-            elif entry.person == str(JUNK_IDENTITY):
-                self.junk[entry.split] += 1
-            else:
-                images.append(entry)
-        return images
+    def _images(self) -> list[LabelledImage]:
+        folder = self.require_folder(Path(self.root, self.path))  # an absolute path replaces the root
+        if self.csv_file:
+            csv_path = folder / self.csv_file
+            if not csv_path.is_file():
+                raise self.missing(csv_path)
+            images = [*images_from_csv(csv_path, self.naming_problem)]
+        else:
+            images = [*images_from_folders(folder, self.naming_problem)]
+        junk = str(JUNK_IDENTITY)
+        self.junk.update(image.split for image in images if image.person == junk)
+        return [image for image in images if image.person != junk]
 
     def _log_unknown_cameras(self, images: list[LabelledImage]) -> None:
         unknown = Counter(image.split for image in images if not image.camera)

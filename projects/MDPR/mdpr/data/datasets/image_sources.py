@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from mdpr.errors import DatasetError
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 REQUIRED_COLUMNS = ("path", "person", "split")
+# Told of each entry that says too little: where it is, what is wrong, and what was expected.
+Report = Callable[[str, str, str], None]
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,7 @@ class LabelledImage:
     split: Split
 
 
-@dataclass(frozen=True)
-class BadRow:
-    """An entry that says too little: where it is, what is wrong, and what was expected."""
-
-    where: str
-    reason: str
-    expected: str
-
-
-def images_from_csv(csv_path: Path) -> Iterator[LabelledImage | BadRow]:
+def images_from_csv(csv_path: Path, report: Report) -> Iterator[LabelledImage]:
     """Rows of a CSV file with the columns path, person, split and, if cameras are known, camera.
 
     Relative paths start at the folder of the CSV file.
@@ -52,37 +45,35 @@ def images_from_csv(csv_path: Path) -> Iterator[LabelledImage | BadRow]:
                     "(camera may be left out)"
                 )
             for row in reader:
-                yield _image_of_row(csv_path, reader.line_num, row)
+                where = f"{csv_path}, line {reader.line_num}"
+                values = {key: (row.get(key) or "").strip() for key in (*REQUIRED_COLUMNS, "camera")}
+                empty = [key for key in ("path", "person") if not values[key]]
+                split = next((name for name in SPLITS if name == values["split"]), None)
+                if empty:
+                    report(where, f"{empty[0]} is empty", "path,person,camera,split")
+                elif split is None:
+                    report(where, f"split is {values['split']!r}", f"one of {', '.join(SPLITS)}")
+                else:
+                    path = csv_path.parent / values["path"]
+                    yield LabelledImage(path, values["person"], values["camera"], split)
         except (UnicodeDecodeError, csv.Error) as error:
             raise DatasetError(f"{csv_path} is no CSV file in UTF-8 ({error})") from error
 
 
-def _image_of_row(csv_path: Path, line: int, row: dict[str, str | None]) -> LabelledImage | BadRow:
-    values = {key: (row.get(key) or "").strip() for key in (*REQUIRED_COLUMNS, "camera")}
-    where = f"{csv_path}, line {line}"
-    for key in ("path", "person"):
-        if not values[key]:
-            return BadRow(where, f"{key} is empty", "path,person,camera,split")
-    split = next((name for name in SPLITS if name == values["split"]), None)
-    if split is None:
-        return BadRow(where, f"split is {values['split']!r}", f"one of {', '.join(SPLITS)}")
-    return LabelledImage(csv_path.parent / values["path"], values["person"], values["camera"], split)
-
-
-def images_from_folders(folder: Path) -> Iterator[LabelledImage | BadRow]:
+def images_from_folders(folder: Path, report: Report) -> Iterator[LabelledImage]:
     """Images at ``<split>/<person>/<camera>/<image>`` or ``<split>/<person>/<image>``, sorted by path."""
     for split in SPLITS:
         for path in sorted(_image_files(folder / split)):
             *folders, _ = path.relative_to(folder / split).parts
-            if not 1 <= len(folders) <= 2:
-                yield BadRow(
+            if 1 <= len(folders) <= 2:
+                person, camera = (*folders, "")[:2]
+                yield LabelledImage(path, person, camera, split)
+            else:
+                report(
                     str(path),
                     f"it lies {len(folders)} folders under {split}/",
                     f"{split}/PERSON/CAMERA/IMAGE, or {split}/PERSON/IMAGE where cameras are unknown",
                 )
-                continue
-            person, camera = (*folders, "")[:2]
-            yield LabelledImage(path, person, camera, split)
 
 
 def _image_files(folder: Path) -> Iterator[Path]:

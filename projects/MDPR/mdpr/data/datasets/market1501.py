@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 
 from fastreid.data.datasets.market1501 import Market1501 as FastReIDMarket1501
 
-from mdpr.data.datasets.base import ConfigOptions, Item
+from mdpr.data.datasets.base import ConfigOptions, Item, register
 from mdpr.data.datasets.file_names import FileNames
 from mdpr.data.datasets.folders import FolderDataset
-from mdpr.data.datasets.registration import register
 from mdpr.rules import switch
 
 
@@ -43,6 +42,7 @@ class Market1501(FolderDataset, FastReIDMarket1501):
         cameras=6,
     )
     distractor_identities = frozenset({0})
+    published_counts: Mapping[str, int] = {"train": 12_936, "query": 3_368, "gallery": 15_913}
     config_options: ClassVar[ConfigOptions] = {"market1501_500k": ("DATASETS.MARKET1501.WITH_500K", switch())}
     _junk_pids: ClassVar[list[int]] = [-1, 0]
 
@@ -50,29 +50,22 @@ class Market1501(FolderDataset, FastReIDMarket1501):
         self, root: str | Path = "datasets", *, market1501_500k: bool = False, **kwargs: Any
     ) -> None:
         self.market1501_500k = market1501_500k
+        if market1501_500k:  # the gallery's is stated only as "over 500,000" more
+            self.published_counts = {"train": 12_936, "query": 3_368}
         super().__init__(root, **kwargs)
 
-    def data_dir(self) -> tuple[str, ...]:
-        """Path of the data set's folder under the root, in parts; empty for the root itself.
+    def data_dir(self) -> Path:
+        """The data set's folder, which may be the root itself.
 
         Raises:
             DatasetError: it is missing.
         """
-        if Path(self.root, "bounding_box_train").is_dir():
-            return ()
-        return super().data_dir()
+        root = Path(self.root)
+        return root if (root / "bounding_box_train").is_dir() else super().data_dir()
 
     def read_splits(self) -> tuple[list[Item], list[Item], list[Item]]:
         """Items of train, query and gallery."""
         train, query, gallery = super().read_splits()
         if self.market1501_500k:
-            gallery += self.read_folder((*self.data_dir(), "images"), "gallery")
+            gallery += self.read_folder(self.data_dir() / "images", "gallery")
         return train, query, gallery
-
-    @property
-    def published_counts(self) -> Mapping[str, int]:
-        """Images per split of the complete set."""
-        counts = {"train": 12_936, "query": 3_368, "gallery": 15_913}
-        if self.market1501_500k:
-            del counts["gallery"]  # stated only as "over 500,000" more
-        return counts

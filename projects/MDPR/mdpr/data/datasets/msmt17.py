@@ -1,33 +1,18 @@
 """MSMT17, in the version that is asked for."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from fastreid.data.datasets import msmt17 as fastreid_msmt17
 
-from mdpr.data.datasets.base import CheckedDataset, ConfigOptions, Item, Split
-from mdpr.data.datasets.registration import register
-from mdpr.errors import wrong_value
+from mdpr.data.datasets.base import CheckedDataset, ConfigOptions, Item, Split, register
 from mdpr.rules import Choice, switch
 
 CAMERAS = 15
 TRAINING_IDENTITIES = 1041  # test identities are numbered from 0 again, and counted on from here
 LINE_EXAMPLE = "0000/0000_000_01_0303morning_0008_0.jpg 0"
-
-
-@dataclass(frozen=True)
-class _Folders:
-    top: str
-    train: str
-    test: str
-
-
-VERSIONS = {
-    "V1": _Folders("MSMT17_V1", "train", "test"),
-    "V2": _Folders("MSMT17_V2", "mask_train_v2", "mask_test_v2"),
-}
+# Folders of the training and of the test images.
+VERSIONS = {"V1": ("train", "test"), "V2": ("mask_train_v2", "mask_test_v2")}
 
 
 @register
@@ -72,35 +57,28 @@ class MSMT17(CheckedDataset, fastreid_msmt17.MSMT17):
         with_validation: bool = False,
         **kwargs: Any,
     ) -> None:
-        if version not in VERSIONS:
-            raise wrong_value("version", version, f"one of {', '.join(VERSIONS)}")
+        Choice(tuple(VERSIONS)).check("version", version)
         self.version = version
         self.with_validation = with_validation or bool(kwargs.get("combineall"))
+        train = 32_621 if self.with_validation else 30_248
+        self.published_counts = {"train": train, "query": 11_659, "gallery": 82_161}
         super().__init__(root, **kwargs)
 
     def read_splits(self) -> tuple[list[Item], list[Item], list[Item]]:
         """Items of train, query and gallery."""
-        folders = VERSIONS[self.version]
-        self.require_folder(folders.top)
-        train = self._read_list(folders.train, "list_train.txt", "train")
+        top = self.require_folder(Path(self.root, f"MSMT17_{self.version}"))
+        train_folder, test_folder = (top / name for name in VERSIONS[self.version])
+        train = self._read_list(train_folder, "list_train.txt", "train")
         if self.with_validation:
-            train += self._read_list(folders.train, "list_val.txt", "train")
+            train += self._read_list(train_folder, "list_val.txt", "train")
         return (
             train,
-            self._read_list(folders.test, "list_query.txt", "query"),
-            self._read_list(folders.test, "list_gallery.txt", "gallery"),
+            self._read_list(test_folder, "list_query.txt", "query"),
+            self._read_list(test_folder, "list_gallery.txt", "gallery"),
         )
 
-    @property
-    def published_counts(self) -> Mapping[str, int]:
-        """Images per split of the complete set."""
-        train = 32_621 if self.with_validation else 30_248
-        return {"train": train, "query": 11_659, "gallery": 82_161}
-
-    def _read_list(self, image_folder: str, list_name: str, split: Split) -> list[Item]:
-        top = VERSIONS[self.version].top
-        folder = self.require_folder(top, image_folder)
-        list_path = Path(self.root, top, list_name)
+    def _read_list(self, folder: Path, list_name: str, split: Split) -> list[Item]:
+        list_path = self.require_folder(folder).with_name(list_name)
         if not list_path.is_file():
             raise self.missing(list_path)
         items = []

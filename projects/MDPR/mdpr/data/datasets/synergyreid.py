@@ -4,10 +4,9 @@ import re
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mdpr.data.datasets.base import ConfigOptions, Item, Split
+from mdpr.data.datasets.base import ConfigOptions, Item, Split, register
 from mdpr.data.datasets.file_names import FileNames
 from mdpr.data.datasets.folders import FolderDataset
-from mdpr.data.datasets.registration import register
 from mdpr.rules import switch
 
 UNKNOWN_IDENTITY = -1
@@ -47,21 +46,18 @@ class SynergyReID(FolderDataset):
 
     def __init__(self, root: str | Path = "datasets", *, challenge: bool = False, **kwargs: Any) -> None:
         self.challenge = challenge
+        self.has_identities = not challenge
         super().__init__(root, **kwargs)
 
     def read_splits(self) -> tuple[list[Item], list[Item], list[Item]]:
         """Items of train, query and gallery."""
-        test = (*self.data_dir(), "reid_challenge" if self.challenge else "reid_test")
+        data_dir = self.data_dir()
+        test = data_dir / ("reid_challenge" if self.challenge else "reid_test")
         return (
-            self.read_folder((*self.data_dir(), "reid_training"), "train"),
-            self.read_folder((*test, "query"), "query"),
-            self.read_folder((*test, "gallery"), "gallery"),
+            self.read_folder(data_dir / "reid_training", "train"),
+            self.read_folder(test / "query", "query"),
+            self.read_folder(test / "gallery", "gallery"),
         )
-
-    @property
-    def has_identities(self) -> bool:
-        """Whether query and gallery say who is who, so that a score can be computed."""
-        return not self.challenge
 
     def numbers(self, path: Path, split: Split) -> tuple[int, int]:
         """Identity and camera of an image.
