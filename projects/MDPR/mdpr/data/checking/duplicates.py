@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 from mdpr.data.checking.entries import Entry
-from mdpr.data.checking.findings import Finding, ImageFacts, Severity
+from mdpr.data.checking.findings import Finding, ImageFacts, Severity, counted
 
 Pair = tuple[Entry, Entry]
 
@@ -42,10 +42,9 @@ def duplicate_findings(entries: Sequence[Entry], facts: Mapping[str, ImageFacts]
     for severity, where, advice, applies in rules:
         cases = [pair for pair in pairs if applies(*pair)]
         if cases:
-            pairs_of = "pair" if len(cases) == 1 else "pairs"
             yield Finding(
                 severity,
-                f"{len(cases):,} {pairs_of} of identical files {where}",
+                f"{counted(len(cases), 'pair')} of identical files {where}",
                 advice,
                 tuple(f"{a.path} = {b.path}" for a, b in cases),
                 tuple(entry.path for pair in cases for entry in pair),

@@ -58,11 +58,6 @@ class CheckReport:
     facts: Mapping[str, ImageFacts]  # by path
     findings: tuple[Finding, ...]  # errors first
 
-    @property
-    def readable(self) -> list[ImageFacts]:
-        """The images that can be read."""
-        return [facts for facts in self.facts.values() if not facts.problem]
-
     def count(self, severity: Severity) -> int:
         """Number of findings of a severity."""
         return sum(finding.severity is severity for finding in self.findings)
@@ -71,3 +66,8 @@ class CheckReport:
     def exit_code(self) -> int:
         """1 if training or the score would be wrong, else 0."""
         return int(self.count(Severity.ERROR) > 0)
+
+
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """A number and what it counts, in words."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

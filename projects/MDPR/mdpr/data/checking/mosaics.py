@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageOps
 
 from mdpr.data.checking.entries import Entry
-from mdpr.data.checking.findings import ImageFacts
+from mdpr.data.checking.findings import ImageFacts, counted
 from mdpr.data.images import ImageReadError, read_rgb
 
 CELL_WIDTH, CELL_HEIGHT, GAP = 64, 128, 4  # pixels
@@ -39,7 +39,7 @@ def identity_mosaics(entries: Sequence[Entry], facts: Mapping[str, ImageFacts], 
         cameras = len({entry.camera for entry in mine})
         picture = strip([entry.path for entry in _spread(mine, COLUMNS)])
         if picture:
-            caption = (_count(len(mine), "image"), _count(cameras, "camera"))
+            caption = (counted(len(mine), "image"), counted(cameras, "camera"))
             mosaics.append(Mosaic(f"identity {identity}", caption, picture))
     return mosaics
 
@@ -67,10 +67,6 @@ def _spread(values: Sequence, count: int) -> list:
     if len(values) <= count:
         return list(values)
     return [values[place * (len(values) - 1) // (count - 1)] for place in range(count)]
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _numeric(text: str) -> tuple[int, str]:

@@ -1,33 +1,18 @@
 """A report as one HTML file that needs no other file."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from fastreid.data.datasets.bases import ImageDataset
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mdpr.data.checking.entries import entries_of
-from mdpr.data.checking.findings import CheckReport, Finding, Severity
+from mdpr.data.checking.findings import CheckReport
 from mdpr.data.checking.mosaics import COLUMNS, identity_mosaics, strip
 from mdpr.data.checking.tables import SPLIT_COLUMNS, image_rows, split_rows, verdict
 from mdpr.data.datasets.base import SPLITS
 from mdpr.files import write_atomically
 
 DETAILS_SHOWN = 1000  # of each finding, so that the page of a ruined set still opens
-
-
-@dataclass(frozen=True)
-class _ShownFinding:
-    finding: Finding
-    picture: str
-
-    @property
-    def details(self) -> tuple[str, ...]:
-        return self.finding.details[:DETAILS_SHOWN]
-
-    @property
-    def not_shown(self) -> int:
-        return max(0, len(self.finding.details) - DETAILS_SHOWN)
 
 
 def render_page(report: CheckReport, dataset: ImageDataset) -> str:
@@ -43,11 +28,12 @@ def render_page(report: CheckReport, dataset: ImageDataset) -> str:
     return environment.get_template("report.html.j2").render(
         report=report,
         verdict=verdict(report),
-        level=_level(report),
+        level=report.findings[0].severity.value if report.findings else "fine",
         split_columns=SPLIT_COLUMNS,
         split_rows=split_rows(report),
         image_rows=image_rows(report),
-        findings=[_ShownFinding(finding, strip(finding.images[:COLUMNS])) for finding in report.findings],
+        pictures=[strip(finding.images[:COLUMNS]) for finding in report.findings],
+        details_shown=DETAILS_SHOWN,
         samples={split: identity_mosaics(entries, report.facts, split) for split in SPLITS},
     )
 
@@ -61,10 +47,3 @@ def write_page(report: CheckReport, dataset: ImageDataset, path: str | Path) -> 
     page = render_page(report, dataset)
     with write_atomically(path, "wb") as file:
         file.write(page.encode())
-
-
-def _level(report: CheckReport) -> str:
-    for severity in Severity:
-        if report.count(severity):
-            return severity.value
-    return "fine"

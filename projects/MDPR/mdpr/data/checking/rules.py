@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from mdpr.data.checking.entries import Entry
-from mdpr.data.checking.findings import Finding, ImageFacts, Severity, SplitSummary
+from mdpr.data.checking.findings import Finding, ImageFacts, Severity, SplitSummary, counted
 
 
 def unparsable_names(problems: Sequence[str]) -> Finding | None:
@@ -13,7 +13,7 @@ def unparsable_names(problems: Sequence[str]) -> Finding | None:
         return None
     return Finding(
         Severity.ERROR,
-        f"{_count(problems, 'name')} cannot be parsed",
+        f"{counted(len(problems), 'name')} cannot be parsed",
         "Training and evaluation stop at such a file. Rename or remove each.",
         tuple(problems),
     )
@@ -26,7 +26,7 @@ def broken_images(facts: Mapping[str, ImageFacts]) -> Finding | None:
         return None
     return Finding(
         Severity.ERROR,
-        f"{_count(broken, 'image')} cannot be read",
+        f"{counted(len(broken), 'image')} cannot be read",
         "Copy or download each again, or remove it. DATALOADER.SKIP_BROKEN_IMAGES True lets training "
         "(not evaluation) go on without them.",
         tuple(f"{fact.path}: {fact.problem}" for fact in broken),
@@ -61,7 +61,7 @@ def incomplete_splits(summaries: Sequence[SplitSummary]) -> Finding | None:
         return None
     return Finding(
         Severity.WARNING,
-        f"{_count(different, 'split')} not of the published size",
+        f"{counted(len(different), 'split')} not of the published size",
         "Scores cannot be compared with published ones. Was the archive unpacked completely?",
         tuple(different),
     )
@@ -83,8 +83,8 @@ def unmatched_queries(entries: Sequence[Entry]) -> Finding | None:
     identities = {entry.identity for entry in unmatched}
     return Finding(
         Severity.ERROR,
-        f"{_count(unmatched, 'query image')} of {len(identities)} "
-        f"{'identity' if len(identities) == 1 else 'identities'} without a true match",
+        f"{counted(len(unmatched), 'query image')} of {counted(len(identities), 'identity', 'identities')} "
+        "without a true match",
         "Evaluation leaves such queries out of the score: no gallery image shows the same identity "
         "under another camera.",
         tuple(f"{entry.path}: identity {entry.identity}" for entry in unmatched),
@@ -112,7 +112,7 @@ def shared_identities(
     )
     return Finding(
         Severity.ERROR if numbered_across_splits else Severity.WARNING,
-        f"{_count(shared, 'identity', 'identities')} in both the training and the test set",
+        f"{counted(len(shared), 'identity', 'identities')} in both the training and the test set",
         advice,
         tuple(
             f"identity {identity}: {train} and {test}"
@@ -120,7 +120,3 @@ def shared_identities(
         ),
         tuple(path for pair in pairs for path in pair),
     )
-
-
-def _count(cases: Sequence[object], singular: str, plural: str = "") -> str:
-    return f"{len(cases):,} {singular if len(cases) == 1 else plural or singular + 's'}"

@@ -45,13 +45,9 @@ def inspect_images(paths: Sequence[str], *, workers: int, progress: bool = False
     Raises:
         DatasetError: a process died while it read.
     """
-    bar = tqdm(total=len(paths), unit="image", disable=not progress, desc="Reading images")
-    facts = {}
-    with bar:
-        for fact in _inspected(paths, workers):
-            facts[fact.path] = fact
-            bar.update()
-    return facts
+    inspected = _inspected(paths, workers)
+    bar = tqdm(inspected, "Reading images", len(paths), unit="image", disable=not progress)
+    return {fact.path: fact for fact in bar}
 
 
 def _inspected(paths: Sequence[str], workers: int) -> Iterator[ImageFacts]:

@@ -5,7 +5,7 @@ from statistics import median
 
 from tabulate import tabulate
 
-from mdpr.data.checking.findings import CheckReport, Severity
+from mdpr.data.checking.findings import CheckReport, Severity, counted
 
 SPLIT_COLUMNS = (
     "split",
@@ -37,39 +37,26 @@ def split_rows(report: CheckReport) -> list[list[str]]:
 
 def image_rows(report: CheckReport) -> list[list[str]]:
     """What the readable images are: (what, how many or how large)."""
-    images = report.readable
+    images = [fact for fact in report.facts.values() if not fact.problem]
     if not images:
         return []
     sizes = Counter((fact.width, fact.height) for fact in images)
     (width, height), most = sizes.most_common(1)[0]
     modes = Counter(fact.mode for fact in images)
-    rows = [
-        [
-            f"{name} (min / median / max)",
-            f"{min(values)} / {median(values):g} / {max(values)} pixels",
-        ]
-        for name, values in (
-            ("width", [fact.width for fact in images]),
-            ("height", [fact.height for fact in images]),
-        )
-    ]
+    rows = []
+    for side in ("width", "height"):
+        values = [getattr(fact, side) for fact in images]
+        extent = f"{min(values)} / {median(values):g} / {max(values)} pixels"
+        rows.append([f"{side} (min / median / max)", extent])
     rows.append(["different sizes", f"{len(sizes):,}"])
     rows.append(["most common size", f"{width} x {height} ({most:,} images)"])
-    rows += [[f"images in mode {mode}", f"{count:,}"] for mode, count in modes.most_common()]
-    return rows
+    return rows + [[f"images in mode {mode}", f"{count:,}"] for mode, count in modes.most_common()]
 
 
 def verdict(report: CheckReport) -> str:
     """The result in a line."""
-    errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
-    if not errors + warnings:
-        return "No problem found"
-    parts = [
-        f"{count} {word}{'' if count == 1 else 's'}"
-        for count, word in ((errors, "error"), (warnings, "warning"))
-        if count
-    ]
-    return " and ".join(parts)
+    parts = [counted(report.count(one), one.value) for one in Severity if report.count(one)]
+    return " and ".join(parts) or "No problem found"
 
 
 def report_text(report: CheckReport) -> str:
