@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from mdpr.checkpoint.background import BackgroundWriter
 from mdpr.checkpoint.implied_config import implied_overrides, is_mdpr
 from mdpr.checkpoint.official import convert_official_state_dict, is_official
-from mdpr.checkpoint.reading import read_checkpoint, state_dict_of
+from mdpr.checkpoint.reading import first_names, read_checkpoint, state_dict_of
 from mdpr.errors import CheckpointError
 from mdpr.files import write_atomically
 
 LAST = "last_checkpoint"  # fast-reid's file with the name of the newest checkpoint
-NAMES_SHOWN = 3
 
 
 class SafeCheckpointer(Checkpointer):
@@ -72,18 +71,24 @@ class SafeCheckpointer(Checkpointer):
             return
         content = {"model": self.model.state_dict()}
         content |= {key: part.state_dict() for key, part in self.checkpointables.items()}
-        content |= {key: _plain(value) for key, value in kwargs.items()}
+        for key, value in kwargs.items():
+            # NumPy numbers as Python's, which any reader may unpickle.
+            content[key] = value.item() if isinstance(value, np.generic) else value
         path = Path(self.save_dir) / f"{name}.pth"
         self.logger.info("Saving checkpoint to %s", path)
 
         def write(content: dict[str, Any]) -> None:
             try:
                 with write_atomically(path, "wb") as file:
-                    _save_to_file(content, file)
+                    torch.save(content, file)
                 if tag:
                     self.tag_last_checkpoint(path.name)
-            except OSError as error:
-                raise CheckpointError(_not_written(path, error)) from error
+            except (OSError, RuntimeError) as error:
+                # torch.save puts an error of its own in the place of the one that stopped a write.
+                cause = error if isinstance(error, OSError) else error.__context__
+                if not isinstance(cause, OSError):
+                    raise
+                raise CheckpointError(_not_written(path, cause)) from error
             then()
 
         if self._background is None:
@@ -171,7 +176,11 @@ class SafeCheckpointer(Checkpointer):
         problems = {
             "missing in the file": sorted(expected - set(weights)),
             "unknown to the model": sorted(set(weights) - set(own)),
-            "of another shape": _other_shapes(own, weights, expected),
+            "of another shape": [
+                f"{name} {tuple(weights[name].shape)} in the file, {tuple(own[name].shape)} in the model"
+                for name in sorted(expected & set(weights))
+                if own[name].shape != weights[name].shape
+            ],
         }
         if any(problems.values()):
             raise CheckpointError(_mismatch(problems, own, weights))
@@ -180,22 +189,10 @@ class SafeCheckpointer(Checkpointer):
             self.logger.info("%d classifiers left out: evaluation does not use them", len(unused))
 
 
-def _other_shapes(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], names: set[str]) -> list[str]:
-    return [
-        f"{name} {tuple(weights[name].shape)} in the file, {tuple(own[name].shape)} in the model"
-        for name in sorted(names & set(weights))
-        if own[name].shape != weights[name].shape
-    ]
-
-
 def _mismatch(
     problems: Mapping[str, list[str]], own: Mapping[str, Tensor], weights: Mapping[str, Tensor]
 ) -> str:
-    parts = [
-        f"{len(names)} {label} ({', '.join(names[:NAMES_SHOWN])}{', ...' * (len(names) > NAMES_SHOWN)})"
-        for label, names in problems.items()
-        if names
-    ]
+    parts = [f"{len(names)} {label} ({first_names(names)})" for label, names in problems.items() if names]
     detail = f"of its {len(own)} tensors " + "; ".join(parts)
     if not (is_mdpr(own) and is_mdpr(weights)):
         return f"the weights are not of this model: {detail}"
@@ -208,47 +205,9 @@ def _mismatch(
     return f"the weights are not of this model: {'; '.join(differences) or 'other tensors'} ({detail})"
 
 
-def _save_to_file(content: Any, file: IO[bytes]) -> None:
-    """``torch.save``, which reports a failed write as an error of its own, without the cause.
-
-    Raises:
-        OSError: writing failed.
-    """
-    remembering: Any = _FileWithError(file)
-    try:
-        torch.save(content, remembering)
-    except RuntimeError as error:
-        raise (remembering.error or error) from error
-    if remembering.error is not None:
-        raise remembering.error
-
-
-class _FileWithError:
-    """A file that remembers why it could not be written."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.error: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        try:
-            return self._file.write(data)
-        except OSError as error:
-            self.error = error
-            raise
-
-    def flush(self) -> None:
-        self._file.flush()
-
-
 def _not_written(path: Path, error: OSError) -> str:
     free = shutil.disk_usage(path.parent).free
     return (
         f"{path} could not be written ({error.strerror or error}; {free / 2**20:,.0f} MiB are free): the "
         "checkpoints before it are as they were; make room and go on with --resume"
     )
-
-
-def _plain(value: Any) -> Any:
-    """NumPy numbers as Python's, which any reader may unpickle."""
-    return value.item() if isinstance(value, np.generic) else value

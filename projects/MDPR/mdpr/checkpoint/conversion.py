@@ -7,12 +7,8 @@ import torch
 from safetensors.torch import save as safetensors_bytes
 
 from mdpr.checkpoint.implied_config import implied_overrides, is_mdpr
-from mdpr.checkpoint.official import (
-    convert_official_state_dict,
-    is_official,
-    to_official_state_dict,
-)
-from mdpr.checkpoint.reading import read_checkpoint, state_dict_of
+from mdpr.checkpoint.official import convert_official_state_dict, is_official, to_official_state_dict
+from mdpr.checkpoint.reading import first_names, read_checkpoint, state_dict_of
 from mdpr.errors import CheckpointError
 from mdpr.files import write_atomically
 
@@ -50,7 +46,7 @@ def convert_file(
     if not is_mdpr(ours):
         raise CheckpointError(
             f"{source} holds no MDPR network, official or this project's; its first tensors are "
-            + ", ".join(list(weights)[:3])
+            + first_names(list(weights))
         )
     content = to_official_state_dict(ours, later_variant) if to_official else ours
     with write_atomically(target, "wb") as file:

@@ -4,10 +4,11 @@ A fact about file formats: which tensor of the release is which of ours. Values 
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
+from mdpr.checkpoint.reading import first_names
 from mdpr.errors import CheckpointError
 
 # (start of a name in the release, start of it here); {i} is a whole number that stays as it is.
@@ -85,7 +86,7 @@ def convert_official_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, T
         _LATER_PREDICTOR.sub(r"\1.", name.removeprefix("module.")): tensor
         for name, tensor in state_dict.items()
     }
-    return _renamed(normalised, _renamer(_NAMES), "official MDPR")
+    return _renamed(normalised, _NAMES, "official MDPR")
 
 
 def to_official_state_dict(
@@ -103,25 +104,15 @@ def to_official_state_dict(
     Raises:
         CheckpointError: a name is not one of this project's; the message shows the first ones.
     """
-    official = _renamed(state_dict, _renamer([(b, a) for a, b in _NAMES]), "this project's")
+    official = _renamed(state_dict, [(b, a) for a, b in _NAMES], "this project's")
     if not later_variant:
         return official
     return {re.sub(r"^(predictor[12])\.", r"\1.conv.", name): tensor for name, tensor in official.items()}
 
 
 def _renamed(
-    state_dict: Mapping[str, Tensor], rename: Callable[[str], str | None], kind: str
+    state_dict: Mapping[str, Tensor], names: Iterable[tuple[str, str]], kind: str
 ) -> dict[str, Tensor]:
-    names = {name: rename(name) for name in state_dict}
-    unknown = [name for name, new in names.items() if new is None]
-    if unknown:
-        raise CheckpointError(
-            f"{len(unknown)} of {len(names)} tensor names are not {kind} names: " + ", ".join(unknown[:3])
-        )
-    return {str(names[name]): tensor for name, tensor in state_dict.items()}
-
-
-def _renamer(names: Iterable[tuple[str, str]]) -> Callable[[str], str | None]:
     rules = [
         (
             re.compile("^" + re.escape(old).replace(r"\{i\}", r"(?P<i>\d+)") + r"(?P<rest>\..+)$"),
@@ -129,11 +120,16 @@ def _renamer(names: Iterable[tuple[str, str]]) -> Callable[[str], str | None]:
         )
         for old, new in names
     ]
-
-    def rename(name: str) -> str | None:
-        for pattern, replacement in rules:
-            if match := pattern.match(name):
-                return match.expand(replacement)
-        return None
-
-    return rename
+    renamed, unknown = {}, []
+    for name, tensor in state_dict.items():
+        matches = ((pattern.match(name), replacement) for pattern, replacement in rules)
+        new = next((match.expand(replacement) for match, replacement in matches if match), None)
+        if new is None:
+            unknown.append(name)
+        else:
+            renamed[new] = tensor
+    if unknown:
+        raise CheckpointError(
+            f"{len(unknown)} of {len(state_dict)} tensor names are not {kind} names: {first_names(unknown)}"
+        )
+    return renamed

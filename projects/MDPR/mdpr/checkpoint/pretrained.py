@@ -16,7 +16,7 @@ from fastreid.modeling.backbones.resnet import model_urls
 from fastreid.utils import comm
 from torch import Tensor, nn
 
-from mdpr.checkpoint.reading import read_checkpoint, state_dict_of
+from mdpr.checkpoint.reading import first_names, read_checkpoint, state_dict_of
 from mdpr.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 PREFIXES = ("module.encoder_q.", "module.backbone.", "encoder_q.", "backbone.", "module.", "base.")
 CLASSIFIERS = ("fc.", "classifier.", "head.", "heads.")
 LEAST_MATCHED_SHARE = 0.5
-NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,8 @@ class MatchReport:
         parts = [f"{len(self.matched)} matched ({self.matched_share:.1%} of the backbone)"]
         for label in ("missing", "unexpected", "wrong_shape"):
             names: tuple[str, ...] = getattr(self, label)
-            text = f"{len(names)} {label.replace('_', ' ')}"
-            if names:
-                more = ", ..." if len(names) > NAMES_SHOWN else ""
-                text += f" ({', '.join(names[:NAMES_SHOWN])}{more})"
-            parts.append(text)
+            shown = f" ({first_names(names)})" if names else ""
+            parts.append(f"{len(names)} {label.replace('_', ' ')}{shown}")
         return ", ".join(parts)
 
 
@@ -82,11 +78,12 @@ def load_backbone_weights(backbone: nn.Module, weights: Mapping[str, Tensor], so
     Raises:
         CheckpointError: less than half of the backbone's tensors match; nothing was changed.
     """
-    candidates = _without_classifier(_without_prefix(weights))
-    own = backbone.state_dict()
+    own, candidates = backbone.state_dict(), _without_prefix(weights)
     # Old files lack the batch counters, which inference and the running averages do not need.
-    expected = {name for name in own if not name.endswith("num_batches_tracked")}
-    found = {name for name in candidates if not name.endswith("num_batches_tracked")}
+    expected, found = (
+        {name for name in names if not name.endswith("num_batches_tracked")} for names in (own, candidates)
+    )
+    found = {name for name in found if not name.startswith(CLASSIFIERS)}
     matched = {name for name in expected & found if own[name].shape == candidates[name].shape}
     report = MatchReport(
         matched=tuple(sorted(matched)),
@@ -116,10 +113,6 @@ def _without_prefix(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if any(name.endswith("conv1.weight") for name in inner):
             return inner
     return dict(weights)
-
-
-def _without_classifier(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: t for name, t in weights.items() if not name.startswith(CLASSIFIERS)}
 
 
 def _released_weights(cfg: CfgNode) -> Path:

@@ -7,11 +7,9 @@ restricted unpickler (tensors, numbers, strings and containers only) or through 
 import logging
 import pickle
 import re
-import struct
 import warnings
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +33,7 @@ _NUMPY_NUMBERS = [
     type(np.dtype(np.float32)),
     type(np.dtype(np.int64)),
 ]
-# What zipfile raises on an archive with wrong bytes, besides BadZipFile.
-_DAMAGED_ARCHIVE = (
-    ArithmeticError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,  # and NotImplementedError
-    ValueError,  # and UnicodeDecodeError
-    struct.error,
-    zlib.error,
-)
+NAMES_SHOWN = 3
 
 
 def read_checkpoint(path: str | Path, *, verify: bool = True) -> dict[str, Any]:
@@ -69,7 +57,7 @@ def read_checkpoint(path: str | Path, *, verify: bool = True) -> dict[str, Any]:
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder: expected a weight file (.pth or .safetensors)")
     if path.stat().st_size == 0:
-        raise CheckpointError(f"{path} is empty (0 bytes): copy or download it again")
+        raise _spoilt(path, "is empty (0 bytes)")
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path, verify)
     if not isinstance(content, Mapping):
         raise CheckpointError(
@@ -121,13 +109,16 @@ def state_dict_of(
     return tensors
 
 
+def first_names(names: Sequence[str]) -> str:
+    """The first few of many tensor names, for a message."""
+    return ", ".join(names[:NAMES_SHOWN]) + ", ..." * (len(names) > NAMES_SHOWN)
+
+
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
     except safetensors.SafetensorError as error:
-        raise CheckpointError(
-            f"{path} is no readable SafeTensors file ({error}): copy or download it again"
-        ) from error
+        raise _spoilt(path, f"is no readable SafeTensors file ({error})") from error
 
 
 def _read_pickle(path: Path, verify: bool) -> Any:
@@ -148,9 +139,7 @@ def _read_pickle(path: Path, verify: bool) -> Any:
     except pickle.UnpicklingError as error:
         raise CheckpointError(_refusal(path, str(error))) from error
     except (RuntimeError, EOFError, ValueError, KeyError, IndexError, OSError) as error:
-        raise CheckpointError(
-            f"{path} is damaged ({_first_line(error)}): copy or download it again"
-        ) from error
+        raise _spoilt(path, f"is damaged ({_first_line(error)})") from error
 
 
 def _check_archive(path: Path) -> None:
@@ -159,29 +148,25 @@ def _check_archive(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
     except zipfile.BadZipFile as error:
-        raise CheckpointError(
-            f"{path} is truncated ({path.stat().st_size:,} bytes, its end is missing): copy or "
-            "download it again"
-        ) from error
-    except _DAMAGED_ARCHIVE as error:
-        raise CheckpointError(
-            f"{path} is damaged ({_first_line(error)}): copy or download it again"
-        ) from error
+        size = path.stat().st_size
+        raise _spoilt(path, f"is truncated ({size:,} bytes, its end is missing)") from error
+    except Exception as error:  # wrong bytes make zipfile raise almost anything
+        raise _spoilt(path, f"is damaged ({_first_line(error)})") from error
     if damaged is not None:
-        raise CheckpointError(f"{path} is damaged (wrong checksum of {damaged}): copy or download it again")
+        raise _spoilt(path, f"is damaged (wrong checksum of {damaged})")
+
+
+def _spoilt(path: Path, state: str) -> CheckpointError:
+    return CheckpointError(f"{path} {state}: copy or download it again")
 
 
 def _refusal(path: Path, reason: str) -> str:
     foreign = re.search(r"GLOBAL (\S+)", reason)
-    detail = foreign.group(1) if foreign else _between(reason, "error:", "Check the doc")
+    detail = foreign[1] if foreign else reason.partition("error:")[2].partition("Check the doc")[0].strip()
     return (
         f"{path} was not loaded: it is damaged, or holds Python objects besides weights, which could "
         f"run code ({detail}). Ask its author for a plain state dict or a SafeTensors file"
     )
-
-
-def _between(text: str, start: str, end: str) -> str:
-    return text.partition(start)[2].partition(end)[0].strip()
 
 
 def _first_line(error: Exception) -> str:
