@@ -1,4 +1,4 @@
-"""Random patch without a pool.
+"""Training-time transforms: fast-reid's, but for the one that remembers.
 
 fast-reid's ``RandomPatch`` pastes patches out of a pool of up to 50,000 that each loader process fills
 as it goes: gigabytes, and other patches after every restart. Here the patch is cut from a training
@@ -8,10 +8,34 @@ image that is drawn on the spot.
 import random
 from collections.abc import Callable
 
+from fastreid.config import CfgNode
 from fastreid.data.transforms import RandomPatch as PooledRandomPatch
-from fastreid.data.transforms import ToTensor
+from fastreid.data.transforms import ToTensor, build_transforms
 from PIL import Image
 from torch import Tensor
+from torchvision.transforms import Compose
+
+
+def build_train_transforms(
+    cfg: CfgNode, read_image: Callable[[int], Image.Image], num_images: int
+) -> Compose:
+    """The transforms of ``INPUT``, with `RandomPatch` in the place of fast-reid's.
+
+    Args:
+        cfg: ``INPUT`` is read.
+        read_image: from an index to a decoded RGB training image, for patches.
+        num_images: number of training images.
+
+    Returns:
+        From a PIL image to a (3, H, W) float32 tensor, RGB, 0..255.
+    """
+    transforms = build_transforms(cfg, is_train=True).transforms
+    return Compose([
+        RandomPatch(read_image, num_images, transform.prob_happen)
+        if isinstance(transform, PooledRandomPatch)
+        else transform
+        for transform in transforms
+    ])  # fmt: skip
 
 
 class RandomPatch(PooledRandomPatch):
