@@ -1,6 +1,7 @@
 """From ``DATALOADER.SAMPLER_TRAIN`` to the batches of a run."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -9,24 +10,11 @@ from fastreid.config import CfgNode
 from mdpr.data.batch_sizes import IDENTITY_SAMPLERS, check_batch_sizes
 from mdpr.data.randomness import Purpose, derived_seed
 from mdpr.data.sampling.batches import BatchSize, RepeatableBatches
-from mdpr.data.sampling.identities import (
-    TrainItem,
-    balanced_identity_batches,
-    naive_identity_batches,
-)
-from mdpr.data.sampling.images import (
-    identity_weighted_batches,
-    shuffled_batches,
-)
+from mdpr.data.sampling.identities import TrainItem, balanced_identity_batches, naive_identity_batches
+from mdpr.data.sampling.images import identity_weighted_batches, shuffled_batches
 from mdpr.errors import ConfigError, wrong_value
 
-SAMPLERS = (
-    "TrainingSampler",
-    *IDENTITY_SAMPLERS,
-    "ImbalancedDatasetSampler",
-)
-# Whose images are independent of each other: fast-reid hands them to the processes in turn.
-INDEPENDENT = ("TrainingSampler", "ImbalancedDatasetSampler")
+SAMPLERS = ("TrainingSampler", *IDENTITY_SAMPLERS, "ImbalancedDatasetSampler")
 
 
 def build_batches(
@@ -50,14 +38,11 @@ def build_batches(
     name = cfg.DATALOADER.SAMPLER_TRAIN
     if name not in SAMPLERS:
         raise wrong_value("DATALOADER.SAMPLER_TRAIN", name, f"one of {', '.join(SAMPLERS)}")
-    check_batches(cfg, items, processes)
+    _check_sizes(cfg, items, processes)
     size = BatchSize(cfg.SOLVER.IMS_PER_BATCH // processes, processes)
-    seed = derived_seed(cfg.SEED, Purpose.SAMPLING)
-
-    def stream() -> Iterator[np.ndarray]:
-        return _stream(cfg, items, size, seed)
-
-    return RepeatableBatches(stream, size, rank=rank, in_turn=name in INDEPENDENT)
+    stream = partial(_stream, cfg, items, size, derived_seed(cfg.SEED, Purpose.SAMPLING))
+    # Images that are independent of each other fast-reid hands to the processes in turn.
+    return RepeatableBatches(stream, size, rank=rank, in_turn=name not in IDENTITY_SAMPLERS)
 
 
 def _stream(cfg: CfgNode, items: Sequence[TrainItem], size: BatchSize, seed: int) -> Iterator[np.ndarray]:
@@ -72,23 +57,14 @@ def _stream(cfg: CfgNode, items: Sequence[TrainItem], size: BatchSize, seed: int
     return shuffled_batches(len(items), size, random)
 
 
-def check_batches(cfg: CfgNode, items: Sequence[TrainItem], processes: int) -> None:
-    """Refuse sizes that would end in an empty epoch, or in a sampler that searches for ever.
-
-    Raises:
-        ConfigError: such sizes.
-    """
-    batch = cfg.SOLVER.IMS_PER_BATCH
+def _check_sizes(cfg: CfgNode, items: Sequence[TrainItem], processes: int) -> None:
+    """Refuse sizes that would end in an empty epoch, or in a sampler that searches for ever."""
+    batch, instances = cfg.SOLVER.IMS_PER_BATCH, cfg.DATALOADER.NUM_INSTANCE
     check_batch_sizes(cfg, processes)
     if len(items) < batch:
         raise wrong_value("SOLVER.IMS_PER_BATCH", batch, f"no more than the {len(items)} training images")
-    if cfg.DATALOADER.SAMPLER_TRAIN in IDENTITY_SAMPLERS:
-        _check_identities(cfg, len({identity for _, identity, _ in items}))
-
-
-def _check_identities(cfg: CfgNode, num_identities: int) -> None:
-    batch, instances = cfg.SOLVER.IMS_PER_BATCH, cfg.DATALOADER.NUM_INSTANCE
-    if num_identities < batch // instances:
+    num_identities = len({identity for _, identity, _ in items})
+    if cfg.DATALOADER.SAMPLER_TRAIN in IDENTITY_SAMPLERS and num_identities < batch // instances:
         raise ConfigError(
             f"SOLVER.IMS_PER_BATCH {batch} at DATALOADER.NUM_INSTANCE {instances} takes "
             f"{batch // instances} identities a batch: the training set has {num_identities}"

@@ -67,7 +67,7 @@ def balanced_identity_batches(
     Args, yields: see `naive_identity_batches`.
     """
     images = _images_by_identity(items)
-    cameras = _numbered([camera for _, _, camera in items])
+    _, cameras = np.unique([str(camera) for _, _, camera in items], return_inverse=True)
     per_batch = size.total // instances
     while True:
         order = random.permutation(len(images))
@@ -106,8 +106,3 @@ def _images_by_identity(items: Sequence[TrainItem]) -> list[np.ndarray]:
     for index, (_, identity, _) in enumerate(items):
         images[identity].append(index)
     return [np.array(images[identity]) for identity in sorted(images)]  # type: ignore[type-var]
-
-
-def _numbered(values: Sequence[Hashable]) -> np.ndarray:
-    numbers: dict[Hashable, int] = {}
-    return np.array([numbers.setdefault(value, len(numbers)) for value in values])
