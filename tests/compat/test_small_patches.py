@@ -14,7 +14,7 @@ from fastreid.data.transforms.functional import to_tensor as fastreids_to_tensor
 from fastreid.evaluation import ReidEvaluator
 from fastreid.evaluation.rank import evaluate_rank
 from fastreid.modeling.meta_arch import build_model
-from mdpr.compat.image_to_tensor import image_to_tensor
+from mdpr.compat.byte_storage import image_to_tensor
 from PIL import Image
 from support.configs import tiny_config
 

@@ -19,19 +19,7 @@ def install() -> None:
     import_fastreid()
 
     # These import fast-reid themselves, which works only from here on.
-    from mdpr.compat import (  # noqa: PLC0415
-        data_loading,
-        image_to_tensor,
-        object_gathering,
-        optimizer,
-        random_affine,
-    )
+    from mdpr.compat import byte_storage, data_loading, optimizer, random_affine  # noqa: PLC0415
 
-    for patch in (
-        optimizer,
-        data_loading,
-        image_to_tensor,
-        object_gathering,
-        random_affine,
-    ):
+    for patch in (byte_storage, data_loading, optimizer, random_affine):
         patch.apply()
