@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mdpr.data.datasets.base import ConfigOptions, register
-from mdpr.data.datasets.file_names import FileNames
-from mdpr.data.datasets.folders import FolderDataset
+from mdpr.data.datasets.folders import FileNames, FolderDataset
 from mdpr.rules import Choice
 
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from fastreid.data.datasets.dukemtmcreid import DukeMTMC as FastReIDDukeMTMC
 
 from mdpr.data.datasets.base import register
-from mdpr.data.datasets.file_names import FileNames
-from mdpr.data.datasets.folders import FolderDataset
+from mdpr.data.datasets.folders import FileNames, FolderDataset
 
 
 @register

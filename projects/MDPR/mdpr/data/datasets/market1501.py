@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 from fastreid.data.datasets.market1501 import Market1501 as FastReIDMarket1501
 
 from mdpr.data.datasets.base import ConfigOptions, Item, register
-from mdpr.data.datasets.file_names import FileNames
-from mdpr.data.datasets.folders import FolderDataset
+from mdpr.data.datasets.folders import FileNames, FolderDataset
 from mdpr.rules import switch
 
 

@@ -9,8 +9,7 @@ from synth_persons.layout import DISTRACTOR, JUNK
 from synth_persons.spec import SynthPersonsSpec
 
 from mdpr.data.datasets.base import register
-from mdpr.data.datasets.file_names import FileNames
-from mdpr.data.datasets.folders import FolderDataset
+from mdpr.data.datasets.folders import FileNames, FolderDataset
 from mdpr.errors import DatasetError
 
 
