@@ -1,5 +1,6 @@
 """The config that a network's weights imply, read off tensor names and shapes."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,7 +46,8 @@ def implied_overrides(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
         overrides["MODEL.MDPR.NUM_ATTENTIONS"] = maps
         guidance = "soft_branch.attention.guidance.weight"
         overrides["MODEL.MDPR.GUIDED_ATTENTION"] = guidance in state_dict
-    classifiers = [t.shape[0] for name, t in state_dict.items() if _is_classifier(name)]
+    is_classifier = re.compile(r"heads\.[^.]+\.weight").fullmatch
+    classifiers = [t.shape[0] for name, t in state_dict.items() if is_classifier(name)]
     if classifiers:
         overrides["MODEL.HEADS.NUM_CLASSES"] = classifiers[0]
     return dict(sorted(overrides.items()))
@@ -58,7 +60,3 @@ def _has(state_dict: Mapping[str, Tensor], prefix: str) -> bool:
 def _count(state_dict: Mapping[str, Tensor], prefix: str) -> int:
     """Members of a module list or sequence."""
     return len({n[len(prefix) :].split(".")[0] for n in state_dict if n.startswith(prefix)})
-
-
-def _is_classifier(name: str) -> bool:
-    return name.startswith("heads.") and name.count(".") == 2 and name.endswith(".weight")

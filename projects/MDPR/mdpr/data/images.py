@@ -12,7 +12,6 @@ from PIL import Image, ImageOps
 
 from mdpr.errors import DatasetError
 
-SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 # What Pillow's decoders raise on damaged files, besides OSError.
 _DECODE_ERRORS = (
     OSError,
@@ -75,7 +74,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in SIXTEEN_BIT_MODES or image.mode == "I":
+    if image.mode.startswith("I"):  # 16 or 32 bits, such as I;16B
         return _eight_bit(image).convert("RGB")
     if image.mode == "F":
         raise ValueError("floating-point grey values, whose range is unknown")

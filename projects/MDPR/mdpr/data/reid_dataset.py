@@ -1,8 +1,7 @@
 """fast-reid's data set of a loader, with images read as RGB and a rule for broken ones."""
 
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -51,9 +50,6 @@ class ReIDDataset(CommDataset):
         self.has_identities = has_identities
         # In shared memory, so that loader workers, each with a copy of this object, mark the same list.
         self._broken = torch.zeros(len(img_items), dtype=torch.uint8).share_memory_()
-        self._of_identity: dict[Any, list[int]] = defaultdict(list)
-        for index, (_, identity, _) in enumerate(img_items):
-            self._of_identity[identity].append(index)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """The image at ``index`` (or its replacement), under the keys of fast-reid's batches.
@@ -83,7 +79,7 @@ class ReIDDataset(CommDataset):
             ImageReadError: the image cannot be read, and may not or cannot be replaced.
         """
         try:
-            return index, self._read(index)
+            return index, read_rgb(self.img_items[index][0])
         except ImageReadError as error:
             return self._replacement(index, error)
 
@@ -91,9 +87,6 @@ class ReIDDataset(CommDataset):
     def broken_paths(self) -> list[str]:
         """Images found unreadable so far, by this process and its loader workers, each once."""
         return [self.img_items[index][0] for index in self._broken.nonzero().flatten().tolist()]
-
-    def _read(self, index: int) -> Image.Image:
-        return read_rgb(self.img_items[index][0])
 
     def _replacement(self, index: int, error: ImageReadError) -> tuple[int, Image.Image]:
         if not self.skip_broken:
@@ -107,21 +100,17 @@ class ReIDDataset(CommDataset):
         self._mark(index, error)
         for candidate in self._candidates(index):
             try:
-                return candidate, self._read(candidate)
+                return candidate, read_rgb(self.img_items[candidate][0])
             except ImageReadError as another:
                 self._mark(candidate, another)
         raise ImageReadError(
             f"{error}. No other image of the training set can be read either", error.reason
         ) from error
 
-    def _candidates(self, index: int) -> Iterator[int]:
-        same = self._of_identity[self.img_items[index][1]]
-        place = same.index(index)
-        yield from same[place + 1 :] + same[:place]
-        count, tried = len(self.img_items), set(same)
-        for step in range(1, count):
-            if (index + step) % count not in tried:
-                yield (index + step) % count
+    def _candidates(self, index: int) -> list[int]:
+        count, identity = len(self.img_items), self.img_items[index][1]
+        others = ((index + step) % count for step in range(1, count))
+        return sorted(others, key=lambda other: self.img_items[other][1] != identity)
 
     def _mark(self, index: int, error: ImageReadError) -> None:
         if not self._broken[index]:
