@@ -135,7 +135,7 @@ def test_a_name_that_does_not_parse(name, tmp_path):
         load(name, tmp_path)
     message = str(error.value)
     assert str(bad) in message
-    assert datasets.__dict__[name].file_names.example in message
+    assert datasets.__dict__[name].name_example in message
     assert f"`python scripts/check_dataset.py {name}`" in message
     lenient = load(name, tmp_path, strict=False)
     assert counts(lenient)["query"] == TINY.counts["query"]

@@ -83,12 +83,13 @@ class CheckedDataset(ImageDataset):
         """Items of train, query and gallery."""
         raise NotImplementedError
 
-    def require_folder(self, folder: Path) -> Path:
-        """``folder`` itself.
+    def require_folder(self, *parts: str | Path) -> Path:
+        """The folder ``root/parts``.
 
         Raises:
             DatasetError: there is no such folder.
         """
+        folder = Path(self.root, *parts)
         if not folder.is_dir():
             raise self.missing(folder)
         return folder

@@ -1,11 +1,10 @@
 """CUHK03 under the new protocol."""
 
-import re
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mdpr.data.datasets.base import ConfigOptions, register
-from mdpr.data.datasets.folders import FileNames, FolderDataset
+from mdpr.data.datasets.folders import FolderDataset
 from mdpr.rules import Choice
 
 
@@ -33,7 +32,8 @@ class CUHK03NP(FolderDataset):
     dataset_dir = "cuhk03-np"
     dataset_name = "cuhk03np"
     where_to_get = "Get CUHK03-NP from https://github.com/zhunzhong07/person-re-ranking and unpack it there"
-    file_names = FileNames(pattern=re.compile(r"(-1|\d+)_c(\d+)"), example="0001_c1_1.png", cameras=2)
+    name_example = "0001_c1_1.png"
+    num_cameras = 2
     suffixes = (".png", ".jpg")
     counts: ClassVar[dict[str, dict[str, int]]] = {
         "detected": {"train": 7_365, "query": 1_400, "gallery": 5_332},
@@ -48,9 +48,11 @@ class CUHK03NP(FolderDataset):
         super().__init__(root, **kwargs)
 
     def data_dir(self) -> Path:
-        """The folder of the chosen boxes.
+        """Where the folder of the chosen boxes lies under the root.
 
         Raises:
             DatasetError: it is missing.
         """
-        return self.require_folder(super().data_dir() / self.boxes)
+        place = super().data_dir() / self.boxes
+        self.require_folder(place)
+        return place

@@ -1,12 +1,11 @@
 """DukeMTMC-reID and its occluded variant."""
 
-import re
 from collections.abc import Mapping
 
 from fastreid.data.datasets.dukemtmcreid import DukeMTMC as FastReIDDukeMTMC
 
 from mdpr.data.datasets.base import register
-from mdpr.data.datasets.folders import FileNames, FolderDataset
+from mdpr.data.datasets.folders import FolderDataset
 
 
 @register
@@ -28,7 +27,8 @@ class DukeMTMC(FolderDataset, FastReIDDukeMTMC):
         "DukeMTMC-reID is described at https://github.com/layumi/DukeMTMC-reID_evaluation; its authors "
         "have withdrawn the original download"
     )
-    file_names = FileNames(pattern=re.compile(r"(-1|\d+)_c(\d+)"), example="0001_c2_f0046182.jpg", cameras=8)
+    name_example = "0001_c2_f0046182.jpg"
+    num_cameras = 8
     published_counts: Mapping[str, int] = {"train": 16_522, "query": 2_228, "gallery": 17_661}
 
 

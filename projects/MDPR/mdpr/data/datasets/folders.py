@@ -1,7 +1,6 @@
 """Data sets of three folders whose file names state identity and camera."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,48 +8,15 @@ from mdpr.data.datasets.base import CheckedDataset, Item, Split
 from mdpr.errors import DatasetError
 
 
-@dataclass(frozen=True)
-class FileNames:
-    """How a data set writes identity and camera into its file names.
-
-    Args:
-        pattern: matched at the start of the name; its groups are identity and, if cameras are named,
-            camera.
-        example: a name that follows the pattern, for messages.
-        max_identity: the largest identity, or None for no limit.
-        cameras: number of cameras; names count them from 1. 0 where names state no camera.
-    """
-
-    pattern: re.Pattern[str]
-    example: str
-    max_identity: int | None = None
-    cameras: int = 0
-
-    def parse(self, name: str) -> tuple[int, int]:
-        """Identity (-1 or more) and camera (counted from 0) of a file name.
-
-        Raises:
-            ValueError: the name does not follow the pattern, or a number is out of range.
-        """
-        match = self.pattern.match(name)
-        if match is None:
-            raise ValueError(f"it does not match {self.pattern.pattern}")
-        identity = int(match.group(1))
-        if self.max_identity is not None and identity > self.max_identity:
-            raise ValueError(f"identity {identity} is more than {self.max_identity}")
-        if not self.cameras:
-            return identity, 0
-        camera = int(match.group(2))
-        if not 1 <= camera <= self.cameras:
-            raise ValueError(f"camera {camera} is not between 1 and {self.cameras}")
-        return identity, camera - 1
-
-
 class FolderDataset(CheckedDataset):
     """Base class: ``<root>/<dataset_dir>/<folder of the split>/<file name>``."""
 
     dataset_dir: str
-    file_names: ClassVar[FileNames]
+    # Matched at the start of a file name; its groups are identity and, if names state it, camera.
+    name_pattern: ClassVar[re.Pattern[str]] = re.compile(r"(-1|\d+)_c(\d+)")
+    name_example: ClassVar[str]  # for messages
+    max_identity: ClassVar[int | None] = None
+    num_cameras: ClassVar[int] = 0  # names count them from 1; 0 where they state none
     suffixes: ClassVar[tuple[str, ...]] = (".jpg",)  # lower case; any case matches
 
     def read_splits(self) -> tuple[list[Item], list[Item], list[Item]]:
@@ -63,23 +29,25 @@ class FolderDataset(CheckedDataset):
         )
 
     def data_dir(self) -> Path:
-        """The data set's folder.
+        """Where the data set's folder lies under the root.
 
         Raises:
             DatasetError: it is missing.
         """
-        return self.require_folder(Path(self.root, self.dataset_dir))
+        self.require_folder(self.dataset_dir)
+        return Path(self.dataset_dir)
 
-    def read_folder(self, folder: Path, split: Split) -> list[Item]:
-        """Items of a folder, sorted by name: file systems list them in different orders.
+    def read_folder(self, place: Path, split: Split) -> list[Item]:
+        """Items of a folder under the root, sorted by name: file systems list them in different orders.
 
         Raises:
             DatasetError: it is missing, or, if reading strictly, holds no image or a name that does
                 not parse.
         """
+        folder = self.require_folder(place)
         paths = sorted(
             path
-            for path in self.require_folder(folder).iterdir()
+            for path in folder.iterdir()
             if path.suffix.lower() in self.suffixes and not path.name.startswith(".")
         )
         if not paths and self.strict:
@@ -92,7 +60,7 @@ class FolderDataset(CheckedDataset):
             try:
                 identity, camera = self.numbers(path, split)
             except ValueError as error:
-                self.naming_problem(str(path), str(error), f"a name like {self.file_names.example}")
+                self.naming_problem(str(path), str(error), f"a name like {self.name_example}")
                 continue
             if not self.is_left_out(identity, split):
                 items.append(self.item(path, identity, camera, split))
@@ -102,6 +70,17 @@ class FolderDataset(CheckedDataset):
         """Identity and camera (from 0) of an image.
 
         Raises:
-            ValueError: the file name does not say.
+            ValueError: the file name does not say, or a number is out of range.
         """
-        return self.file_names.parse(path.name)
+        match = self.name_pattern.match(path.name)
+        if match is None:
+            raise ValueError(f"it does not match {self.name_pattern.pattern}")
+        identity = int(match.group(1))
+        if self.max_identity is not None and identity > self.max_identity:
+            raise ValueError(f"identity {identity} is more than {self.max_identity}")
+        if not self.num_cameras:
+            return identity, 0
+        camera = int(match.group(2))
+        if not 1 <= camera <= self.num_cameras:
+            raise ValueError(f"camera {camera} is not between 1 and {self.num_cameras}")
+        return identity, camera - 1

@@ -105,7 +105,7 @@ class ImageFolderReID(CheckedDataset):
         return splits["train"], splits["query"], splits["gallery"]
 
     def _images(self) -> list[LabelledImage]:
-        folder = self.require_folder(Path(self.root, self.path))  # an absolute path replaces the root
+        folder = self.require_folder(self.path)  # an absolute path replaces the root
         if self.csv_file:
             csv_path = folder / self.csv_file
             if not csv_path.is_file():

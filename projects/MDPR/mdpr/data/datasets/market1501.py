@@ -1,6 +1,5 @@
 """Market-1501, with or without its 500,000 distractors."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,7 +7,7 @@ from typing import Any, ClassVar
 from fastreid.data.datasets.market1501 import Market1501 as FastReIDMarket1501
 
 from mdpr.data.datasets.base import ConfigOptions, Item, register
-from mdpr.data.datasets.folders import FileNames, FolderDataset
+from mdpr.data.datasets.folders import FolderDataset
 from mdpr.rules import switch
 
 
@@ -34,12 +33,9 @@ class Market1501(FolderDataset, FastReIDMarket1501):
     dataset_dir = "Market-1501-v15.09.15"
     dataset_name = "market1501"
     where_to_get = "Get it from http://www.liangzheng.org/Project/project_reid.html and unpack it there"
-    file_names = FileNames(
-        pattern=re.compile(r"(-1|\d+)_c(\d+)"),
-        example="0002_c1s1_000451_03.jpg",
-        max_identity=1501,
-        cameras=6,
-    )
+    name_example = "0002_c1s1_000451_03.jpg"
+    max_identity = 1501
+    num_cameras = 6
     distractor_identities = frozenset({0})
     published_counts: Mapping[str, int] = {"train": 12_936, "query": 3_368, "gallery": 15_913}
     config_options: ClassVar[ConfigOptions] = {"market1501_500k": ("DATASETS.MARKET1501.WITH_500K", switch())}
@@ -54,13 +50,12 @@ class Market1501(FolderDataset, FastReIDMarket1501):
         super().__init__(root, **kwargs)
 
     def data_dir(self) -> Path:
-        """The data set's folder, which may be the root itself.
+        """Where the data set's folder lies under the root, which it may be itself.
 
         Raises:
             DatasetError: it is missing.
         """
-        root = Path(self.root)
-        return root if (root / "bounding_box_train").is_dir() else super().data_dir()
+        return Path() if Path(self.root, "bounding_box_train").is_dir() else super().data_dir()
 
     def read_splits(self) -> tuple[list[Item], list[Item], list[Item]]:
         """Items of train, query and gallery."""

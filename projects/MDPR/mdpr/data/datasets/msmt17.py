@@ -66,8 +66,9 @@ class MSMT17(CheckedDataset, fastreid_msmt17.MSMT17):
 
     def read_splits(self) -> tuple[list[Item], list[Item], list[Item]]:
         """Items of train, query and gallery."""
-        top = self.require_folder(Path(self.root, f"MSMT17_{self.version}"))
-        train_folder, test_folder = (top / name for name in VERSIONS[self.version])
+        top = f"MSMT17_{self.version}"
+        self.require_folder(top)
+        train_folder, test_folder = (Path(top, name) for name in VERSIONS[self.version])
         train = self._read_list(train_folder, "list_train.txt", "train")
         if self.with_validation:
             train += self._read_list(train_folder, "list_val.txt", "train")
@@ -77,8 +78,9 @@ class MSMT17(CheckedDataset, fastreid_msmt17.MSMT17):
             self._read_list(test_folder, "list_gallery.txt", "gallery"),
         )
 
-    def _read_list(self, folder: Path, list_name: str, split: Split) -> list[Item]:
-        list_path = self.require_folder(folder).with_name(list_name)
+    def _read_list(self, place: Path, list_name: str, split: Split) -> list[Item]:
+        folder = self.require_folder(place)
+        list_path = folder.with_name(list_name)
         if not list_path.is_file():
             raise self.missing(list_path)
         items = []

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mdpr.data.datasets.base import ConfigOptions, Item, Split, register
-from mdpr.data.datasets.folders import FileNames, FolderDataset
+from mdpr.data.datasets.folders import FolderDataset
 from mdpr.rules import switch
 
 UNKNOWN_IDENTITY = -1
@@ -38,7 +38,8 @@ class SynergyReID(FolderDataset):
     where_to_get = (
         "Get it from https://github.com/DeepSportRadar/player-reidentification-challenge and unpack it there"
     )
-    file_names = FileNames(pattern=re.compile(r"(\d+)_"), example="0001_0002_0003.jpeg")
+    name_pattern = re.compile(r"(\d+)_")
+    name_example = "0001_0002_0003.jpeg"
     suffixes = (".jpeg", ".jpg")
     numbered_across_splits = False
     config_options: ClassVar[ConfigOptions] = {"challenge": ("DATASETS.SYNERGYREID.CHALLENGE", switch())}
@@ -66,8 +67,7 @@ class SynergyReID(FolderDataset):
         """
         if self.challenge and split != "train":
             return UNKNOWN_IDENTITY, CAMERAS[split]
-        identity, _ = self.file_names.parse(path.name)
-        return identity, CAMERAS[split]
+        return super().numbers(path, split)[0], CAMERAS[split]
 
     def is_left_out(self, identity: int, split: Split) -> bool:
         """Nothing is left out: here -1 stands for a secret identity, not for junk."""

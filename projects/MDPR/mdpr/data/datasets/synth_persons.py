@@ -1,6 +1,5 @@
 """SynthPersons as a fast-reid data set; what draws it is the package `synth_persons`."""
 
-import re
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,7 +8,7 @@ from synth_persons.layout import DISTRACTOR, JUNK
 from synth_persons.spec import SynthPersonsSpec
 
 from mdpr.data.datasets.base import register
-from mdpr.data.datasets.folders import FileNames, FolderDataset
+from mdpr.data.datasets.folders import FolderDataset
 from mdpr.errors import DatasetError
 
 
@@ -28,22 +27,19 @@ class SynthPersons(FolderDataset):
     dataset_name = "synthpersons"
     spec = SynthPersonsSpec()  # a subclass with another one is another set
     where_to_get = "Move its folder away and the set will be drawn again"
-    file_names = FileNames(
-        pattern=re.compile(r"(-1|\d{4})_c(\d)s\d_\d{6}_\d{2}\.jpg"),
-        example="0001_c1s1_000001_00.jpg",
-        cameras=9,  # as many as one digit counts
-    )
+    name_example = "0001_c1s1_000001_00.jpg"
+    num_cameras = 9  # as many as one digit counts
     distractor_identities = frozenset({DISTRACTOR})
     _junk_pids: ClassVar[list[int]] = [JUNK, DISTRACTOR]
 
     def data_dir(self) -> Path:
-        """The set's folder, drawn where it is missing.
+        """Where the set's folder lies under the root; it is drawn where it is missing.
 
         Raises:
             DatasetError: the folder is there, but not complete.
             OSError: the set cannot be written.
         """
         try:
-            return ensure_set(self.root, self.spec)
+            return Path(ensure_set(self.root, self.spec).name)
         except IncompleteSetError as error:
             raise DatasetError(str(error)) from error
