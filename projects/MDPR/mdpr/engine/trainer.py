@@ -59,11 +59,12 @@ from mdpr.engine.resume.metrics_history import curve_writers
 from mdpr.engine.resume.run_checkpoints import RunCheckpoints
 from mdpr.engine.resume.signals import SignalWatch, StoppedBySignal
 from mdpr.engine.resume.state_holders import state_holders
+from mdpr.engine.run_rules import RUN_RULES
 from mdpr.engine.steps import TrainingStep
 from mdpr.engine.steps.build import build_step, steps_per_epoch
-from mdpr.engine.training_settings import TrainingSettings
 from mdpr.errors import MDPRError
 from mdpr.evaluation import ReidEvaluator
+from mdpr.rules import check_rules
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +94,8 @@ class Trainer(DefaultTrainer):
         model = self.build_model(cfg)
         optimizer, parameters = self.build_optimizer(cfg, model)
         model = distribute(model)
-        self.settings = TrainingSettings.from_config(cfg)
-        self._trainer = build_step(cfg, model, data_loader, optimizer, parameters, settings=self.settings)
+        check_rules(cfg, RUN_RULES)
+        self._trainer = build_step(cfg, model, data_loader, optimizer, parameters)
 
         self.cfg = cfg
         self.images_per_step = cfg.SOLVER.IMS_PER_BATCH * cfg.SOLVER.ACCUMULATE
@@ -110,12 +111,7 @@ class Trainer(DefaultTrainer):
         self.evaluations = Evaluations()
         self._last_eval_results: OrderedDict[str, Any] = OrderedDict()
         self.clock = RunClock()
-        self.early_stopping = EarlyStopping(
-            self.evaluations,
-            patience=self.settings.patience,
-            metric=self.settings.metric,
-            min_delta=self.settings.min_delta,
-        )
+        self.early_stopping = EarlyStopping(self.evaluations, cfg.SOLVER.EARLY_STOPPING)
         self.checkpoint_hook = CheckpointHook.from_config(cfg)
         self.checkpointer = SafeCheckpointer(
             model,

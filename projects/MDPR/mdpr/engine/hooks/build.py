@@ -42,13 +42,13 @@ def build_hooks(trainer: Any) -> list[HookBase]:
         EpochSchedule(schedule),
     ]
     if comm.is_main_process():
-        hooks.append(MetricsWriter(trainer.settings.log_period))
+        hooks.append(MetricsWriter(trainer.cfg.SOLVER.LOG_PERIOD))
     return [*hooks, trainer.checkpoint_hook, MemoryReturn()]
 
 
 def _reports(trainer: Any) -> list[HookBase]:
     clock, images = trainer.clock, trainer.images_per_step
-    reader = ScalarReader(clock, trainer.settings.log_period, images)
+    reader = ScalarReader(clock, trainer.cfg.SOLVER.LOG_PERIOD, images)
     reports: list[HookBase] = [clock, reader]
     if comm.is_main_process():
         reports += [

@@ -42,7 +42,7 @@ class RunSummary:
             folder=Path(trainer.cfg.OUTPUT_DIR),
             clock=trainer.clock,
             evaluations=trainer.evaluations,
-            metric=trainer.settings.metric,
+            metric=trainer.cfg.SOLVER.EARLY_STOPPING.METRIC,
             epochs=trainer.epoch + 1,
             max_epoch=trainer.max_epoch,
             images_per_step=trainer.images_per_step,
