@@ -11,7 +11,7 @@ import torch
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils.events import EventStorage
 from mdpr.engine.evaluations import Evaluations
-from mdpr.engine.reporting import LoaderWatch, RunClock, RunSummary, ScalarReader
+from mdpr.engine.reporting import LoaderWatch, RunClock, ScalarReader, run_summary
 from mdpr.engine.reporting.clock import StepTime
 from mdpr.engine.reporting.loader_watch import workers_to_try
 from mdpr.engine.reporting.loss_groups import loss_groups
@@ -160,17 +160,16 @@ def test_table_at_the_end(tmp_path):
     clock = RunClock()
     clock.add(1.0, 0.25)
     (tmp_path / "model_best.pth").write_text("")
-    table = RunSummary(
-        folder=tmp_path,
+    trainer = SimpleNamespace(
+        cfg=tiny_config("OUTPUT_DIR", str(tmp_path)),
         clock=clock,
         evaluations=evaluations,
-        metric="mAP",
-        epochs=2,
+        epoch=1,
         max_epoch=5,
         images_per_step=32,
-        skipped=3,
-        averaged=True,
-    ).table()
+        step=SimpleNamespace(guard=SimpleNamespace(skipped=3), averaged=object()),
+    )
+    table = run_summary(trainer)
     for part in (
         "2 of 5",
         "mAP 70.00 %, Rank-1 90.00 % (epoch 1)",

@@ -54,7 +54,7 @@ from mdpr.engine.hooks.checkpointing import CheckpointHook
 from mdpr.engine.hooks.early_stopping import EarlyStopping
 from mdpr.engine.hooks.schedule import build_schedulers
 from mdpr.engine.network import build_network
-from mdpr.engine.reporting import RunClock, RunSummary
+from mdpr.engine.reporting import RunClock, run_summary
 from mdpr.engine.resume.metrics_history import curve_writers
 from mdpr.engine.resume.run_checkpoints import RunCheckpoints
 from mdpr.engine.resume.signals import SignalWatch, StoppedBySignal
@@ -178,7 +178,7 @@ class Trainer(DefaultTrainer):
                 self.after_train()
                 self.data_loader.close()
         if comm.is_main_process():
-            logger.info("\n%s", RunSummary.of(self).table())
+            logger.info("\n%s", run_summary(self))
         return self._last_eval_results
 
     def _run_epochs(self) -> None:
