@@ -21,7 +21,7 @@ from mdpr.data.options import dataset_options
 from mdpr.data.registry import known_datasets
 from mdpr.data.sampling.build import SAMPLERS
 from mdpr.engine.config_file import leaves
-from mdpr.engine.evaluated_form import check_deploy_config
+from mdpr.engine.network import check_deploy_config
 from mdpr.engine.run_rules import RUN_RULES, classes_in
 from mdpr.errors import wrong_value
 from mdpr.evaluation.settings import check_evaluation
