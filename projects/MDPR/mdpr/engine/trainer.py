@@ -112,7 +112,7 @@ class Trainer(DefaultTrainer):
         self._last_eval_results: OrderedDict[str, Any] = OrderedDict()
         self.clock = RunClock()
         self.early_stopping = EarlyStopping(self.evaluations, cfg.SOLVER.EARLY_STOPPING)
-        self.checkpoint_hook = CheckpointHook.from_config(cfg)
+        self.checkpoint_hook = CheckpointHook(cfg)
         self.checkpointer = SafeCheckpointer(
             model,
             cfg.OUTPUT_DIR,

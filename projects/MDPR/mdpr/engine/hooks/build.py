@@ -18,7 +18,6 @@ from mdpr.engine.hooks.memory_return import MemoryReturn
 from mdpr.engine.hooks.metrics_writer import MetricsWriter
 from mdpr.engine.hooks.schedule import EpochSchedule, StepSchedule
 from mdpr.engine.reporting import LoaderWatch, ProgressReporter, ScalarReader
-from mdpr.host import usable_cores
 
 
 def build_hooks(trainer: Any) -> list[HookBase]:
@@ -29,9 +28,11 @@ def build_hooks(trainer: Any) -> list[HookBase]:
     the memory they took.
     """
     cfg, model = trainer.cfg, trainer.model
-    schedule = StepSchedule(trainer.optimizer, trainer.scheduler)
+    schedule, reader = StepSchedule(trainer.optimizer, trainer.scheduler), ScalarReader()
     # Timed from the first step on, so that a resumed run logs the same values as any other.
-    hooks: list[HookBase] = [IterationTimer(warmup_iter=0), schedule, *_reports(trainer)]
+    hooks: list[HookBase] = [IterationTimer(warmup_iter=0), schedule, trainer.clock, reader]
+    if comm.is_main_process():
+        hooks += [ProgressReporter(reader), LoaderWatch()]
     if cfg.TEST.PRECISE_BN.ENABLED and get_bn_modules(model):
         hooks.append(_precise_bn(trainer, cfg))
     if cfg.MODEL.FREEZE_LAYERS and cfg.SOLVER.FREEZE_ITERS > 0:
@@ -42,20 +43,8 @@ def build_hooks(trainer: Any) -> list[HookBase]:
         EpochSchedule(schedule),
     ]
     if comm.is_main_process():
-        hooks.append(MetricsWriter(trainer.cfg.SOLVER.LOG_PERIOD))
+        hooks.append(MetricsWriter(cfg.SOLVER.LOG_PERIOD))
     return [*hooks, trainer.checkpoint_hook, MemoryReturn()]
-
-
-def _reports(trainer: Any) -> list[HookBase]:
-    clock, images = trainer.clock, trainer.images_per_step
-    reader = ScalarReader(clock, trainer.cfg.SOLVER.LOG_PERIOD, images)
-    reports: list[HookBase] = [clock, reader]
-    if comm.is_main_process():
-        reports += [
-            ProgressReporter(clock, reader, images),
-            LoaderWatch(clock, trainer.data_loader.num_workers, usable_cores()),
-        ]
-    return reports
 
 
 def _precise_bn(trainer: Any, cfg: CfgNode) -> PreciseBN:
