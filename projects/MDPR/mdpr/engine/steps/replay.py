@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,33 +121,27 @@ class SavedStep:
 def _watch(model: nn.Module, result: Replay) -> None:
     for name, module in model.named_modules():
         label = f"{name or 'the model'} ({type(module).__name__})"
-        module.register_forward_hook(_output_hook(label, result))
+        module.register_forward_hook(partial(_look_at_output, label, result))
 
 
-def _output_hook(label: str, result: Replay) -> Any:
-    def look(_: nn.Module, inputs: Any, output: Any) -> None:
-        outputs = list(_tensors(output))
-        if result.first_output is None and not all(map(_finite, outputs)):
-            given = [value for value in _tensors(inputs) if value.is_floating_point()]
-            bad = sum(int((~value.isfinite()).sum()) for value in outputs)
-            result.first_output = (
-                f"{label}: {bad:,} of {sum(value.numel() for value in outputs):,} values; its input is "
-                f"{'finite' if all(map(_finite, given)) else 'not finite either'} "
-                f"(largest finite magnitude {max(map(_largest, given), default=0.0):g})"
-            )
-        for value in outputs:
-            if value.requires_grad:
-                value.register_hook(_gradient_hook(label, result))
-
-    return look
+def _look_at_output(label: str, result: Replay, _: nn.Module, inputs: Any, output: Any) -> None:
+    outputs = list(_tensors(output))
+    if result.first_output is None and not all(map(_finite, outputs)):
+        given = [value for value in _tensors(inputs) if value.is_floating_point()]
+        bad = sum(int((~value.isfinite()).sum()) for value in outputs)
+        result.first_output = (
+            f"{label}: {bad:,} of {sum(value.numel() for value in outputs):,} values; its input is "
+            f"{'finite' if all(map(_finite, given)) else 'not finite either'} "
+            f"(largest finite magnitude {max(map(_largest, given), default=0.0):g})"
+        )
+    for value in outputs:
+        if value.requires_grad:
+            value.register_hook(partial(_look_at_gradient, label, result))
 
 
-def _gradient_hook(label: str, result: Replay) -> Any:
-    def look(gradient: Tensor) -> None:
-        if result.first_gradient is None and not _finite(gradient):
-            result.first_gradient = label
-
-    return look
+def _look_at_gradient(label: str, result: Replay, gradient: Tensor) -> None:
+    if result.first_gradient is None and not _finite(gradient):
+        result.first_gradient = label
 
 
 def _backward(model: nn.Module, total: Any, result: Replay, anomaly: bool) -> None:
