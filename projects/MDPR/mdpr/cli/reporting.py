@@ -30,12 +30,13 @@ def subcommand(
     Returns:
         A function from the command line, None being that of this process, to the exit code.
     """
+    mendable: tuple[type[Exception], ...] = (MDPRError, OSError, *also)
 
     def main(arguments: Sequence[str] | None = None) -> int:
         options = parser().parse_intermixed_args(arguments)
         try:
             return run(options)
-        except (MDPRError, OSError, *also) as error:
+        except mendable as error:
             sys.stderr.write(f"error: {error}\n")
             return failed
 
