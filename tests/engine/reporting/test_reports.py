@@ -11,11 +11,13 @@ import torch
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils.events import EventStorage
 from mdpr.engine.evaluations import Evaluations
-from mdpr.engine.reporting import LoaderWatch, RunClock, ScalarReader, loader_watch, run_summary
-from mdpr.engine.reporting.clock import StepTime
-from mdpr.engine.reporting.loader_watch import workers_to_try
+from mdpr.engine.reporting import loader_watch
+from mdpr.engine.reporting.clock import RunClock, StepTime
+from mdpr.engine.reporting.loader_watch import LoaderWatch, workers_to_try
 from mdpr.engine.reporting.loss_groups import loss_groups
 from mdpr.engine.reporting.memory import Memory, memory_now, memory_peak
+from mdpr.engine.reporting.scalar_reader import ScalarReader
+from mdpr.engine.reporting.summary import run_summary
 from mdpr.engine.steps.scalars import ScalarMeans
 from support.configs import tiny_config
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastreid.config import CfgNode
 from fastreid.engine.hooks import (
+    CallbackHook,
     HookBase,
     IterationTimer,
     LayerFreeze,
@@ -14,10 +15,12 @@ from fastreid.utils import comm
 
 from mdpr.config import changed
 from mdpr.engine.hooks.evaluation import EvaluationHook
-from mdpr.engine.hooks.memory_return import MemoryReturn
 from mdpr.engine.hooks.metrics_writer import MetricsWriter
-from mdpr.engine.hooks.schedule import EpochSchedule, StepSchedule
-from mdpr.engine.reporting import LoaderWatch, ProgressReporter, ScalarReader
+from mdpr.engine.hooks.schedule import StepSchedule
+from mdpr.engine.reporting.loader_watch import LoaderWatch
+from mdpr.engine.reporting.progress import ProgressReporter
+from mdpr.engine.reporting.scalar_reader import ScalarReader
+from mdpr.host import keep_freed_memory, return_free_memory
 
 
 def build_hooks(trainer: Any) -> list[HookBase]:
@@ -40,11 +43,14 @@ def build_hooks(trainer: Any) -> list[HookBase]:
     hooks += [
         EvaluationHook(cfg.TEST.EVAL_PERIOD, trainer.evaluate),
         trainer.early_stopping,
-        EpochSchedule(schedule),
+        CallbackHook(after_epoch=lambda _: schedule.finish_epoch()),
     ]
     if comm.is_main_process():
         hooks.append(MetricsWriter(cfg.SOLVER.LOG_PERIOD))
-    return [*hooks, trainer.checkpoint_hook, MemoryReturn()]
+    # On a CPU, steps use again what steps before freed; what evaluation and checkpoints took goes back.
+    keep = (lambda _: keep_freed_memory()) if cfg.MODEL.DEVICE == "cpu" else None
+    memory = CallbackHook(before_train=keep, after_epoch=lambda _: return_free_memory())
+    return [*hooks, trainer.checkpoint_hook, memory]
 
 
 def _precise_bn(trainer: Any, cfg: CfgNode) -> PreciseBN:
