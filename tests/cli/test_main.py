@@ -1,10 +1,12 @@
 """The command ``mdpr``: every subcommand explains itself, and a wrong one is one line."""
 
 import importlib
+from argparse import ArgumentParser
+from unittest.mock import Mock
 
 import pytest
 from mdpr.cli.main import SUBCOMMANDS, main
-from mdpr.cli.reporting import run_reporting_errors
+from mdpr.cli.reporting import subcommand
 from mdpr.errors import ConfigError
 from support.processes import python
 
@@ -42,14 +44,14 @@ def test_the_package_runs_as_the_command():
 
 
 def test_what_the_user_can_mend_is_one_line_and_a_defect_keeps_its_traceback(capsys):
-    def fail(error):
-        raise error
+    def failing(error, **options):
+        return subcommand(ArgumentParser, Mock(side_effect=error), **options)
 
-    assert run_reporting_errors(lambda: fail(ConfigError("SEED is 'x'")), code=7) == 7
-    assert run_reporting_errors(lambda: fail(FileNotFoundError("no file"))) == 1
+    assert failing(ConfigError("SEED is 'x'"), failed=7)([]) == 7
+    assert failing(FileNotFoundError("no file"))([]) == 1
     assert capsys.readouterr().err == "error: SEED is 'x'\nerror: no file\n"
     with pytest.raises(ZeroDivisionError):
-        run_reporting_errors(lambda: fail(ZeroDivisionError()))
+        failing(ZeroDivisionError())([])
 
 
 def test_subcommands_are_modules():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from mdpr.engine.reporting.memory import memory_now, memory_peak
-from mdpr.engine.resume.random_state import gather_random_states, restore_random_state
+from mdpr.engine.resume.random_state import random_state, restore_random_state
 from mdpr.engine.setup import make_config
 from mdpr.errors import ConfigError
 from mdpr.evaluation import ReidEvaluator
@@ -108,9 +108,9 @@ def test_a_run_on_the_cpu_takes_nothing_of_a_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "_lazy_init", initialise)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    state = gather_random_states()
-    assert "cuda" not in state[0]
-    assert restore_random_state(state, 0, 0)
+    state = random_state()
+    assert "cuda" not in state
+    restore_random_state([state], 0, 0)
     assert memory_now().gpu is memory_peak().gpu is None
     cfg, _ = make_config("", ["MODEL.DEVICE", "cpu"])
     assert ReidEvaluator(cfg, 1)._device() == "cpu"

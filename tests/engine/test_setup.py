@@ -7,7 +7,6 @@ from fastreid.utils.file_io import PathManager
 from mdpr.engine.results import write_results
 from mdpr.engine.setup import make_config, start_run, weights_to_evaluate
 from mdpr.engine.trainer import Trainer
-from mdpr.engine.training_settings import TrainingSettings
 from mdpr.errors import ConfigError
 from mdpr.evaluation import EvaluationSettings
 from mdpr.modeling.settings import MDPRSettings
@@ -64,7 +63,7 @@ def test_from_a_file_to_a_trainer_everything_is_read_and_built_once(tmp_path, mo
         return open_file(path, *arguments, **options)
 
     monkeypatch.setattr(PathManager, "open", counting_open)
-    for settings in (MDPRSettings, TrainingSettings, EvaluationSettings):
+    for settings in (MDPRSettings, EvaluationSettings):
 
         def counting_init(self, *arguments, _init=settings.__init__, **options):
             built[type(self).__name__] += 1
@@ -79,7 +78,7 @@ def test_from_a_file_to_a_trainer_everything_is_read_and_built_once(tmp_path, mo
     trainer = Trainer(start_run(cfg, arguments, []))
     read = [name for name in opened if name.endswith(".yml")]
     assert read == ["mdpr_R18.yml", "Base-Synthetic.yml", "Base-MDPR.yml"]
-    assert built == {"MDPRSettings": 1, "TrainingSettings": 1}
+    assert built == {"MDPRSettings": 1}
     trainer.build_evaluator(trainer.cfg, "DukeMTMC")
     assert built["EvaluationSettings"] == 1
 

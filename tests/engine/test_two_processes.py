@@ -12,7 +12,7 @@ import torch.multiprocessing
 from fastreid.utils import comm
 from mdpr.data.randomness import Purpose, seed_global_generators
 from mdpr.engine.data_parallel import broadcast_buffers
-from mdpr.engine.resume.random_state import gather_random_states, restore_random_state
+from mdpr.engine.resume.random_state import random_state, restore_random_state
 from mdpr.engine.resume.signals import SignalWatch
 from mdpr.engine.steps.attempt import Attempt
 from mdpr.engine.steps.verdict import Verdict
@@ -41,15 +41,15 @@ def work(rank, file):
 
     seed_global_generators(0, Purpose.STEPS, rank)
     draw()
-    states = gather_random_states()
+    states = comm.gather(random_state())
     expected = draw()
     shared = comm.all_gather(states)[0]  # as a checkpoint that both read
-    assert restore_random_state(shared, seed=0, steps=5)
+    restore_random_state(shared, seed=0, steps=5)
     assert draw() == expected
     # Of another number of processes: not that state, but a fixed one, and each its own.
-    assert not restore_random_state(shared[:1], seed=0, steps=5)
+    restore_random_state(shared[:1], seed=0, steps=5)
     first = draw()
-    assert not restore_random_state(shared[:1], seed=0, steps=5)
+    restore_random_state(shared[:1], seed=0, steps=5)
     assert draw() == first
     one, other = comm.all_gather(first)
     assert not set(one) & set(other)

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 from fastreid.utils.events import EventStorage
 from mdpr.engine.hooks.checkpointing import CheckpointHook
+from support.configs import tiny_config
 
 
 class TestBest:
@@ -26,9 +27,9 @@ class TestBest:
         return saved
 
     def test_only_better_evaluations_are_kept(self):
-        hook = CheckpointHook(100, 0, "metric")
+        hook = CheckpointHook(tiny_config("SOLVER.CHECKPOINT_PERIOD", 100))
         values = [10.0, None, 30.0, 20.0, float("nan"), 30.0, 31.0]
         assert self.evaluate(hook, values) == [("model_best", v) for v in (10.0, 30.0, 31.0)]
-        again = CheckpointHook(100, 0, "metric")
+        again = CheckpointHook(tiny_config("SOLVER.CHECKPOINT_PERIOD", 100))
         again.load_state_dict(hook.state_dict())
         assert self.evaluate(again, [30.5, 32.0]) == [("model_best", 32.0)]

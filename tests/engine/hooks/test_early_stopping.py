@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import pytest
+from fastreid.config import CfgNode
 from mdpr.engine.evaluations import Evaluations
 from mdpr.engine.hooks.early_stopping import EarlyStopping
 
@@ -39,7 +40,7 @@ def test_an_epoch_evaluated_again_counts_once():
 
 
 def stopping(evaluations, patience=2):
-    return EarlyStopping(evaluations, patience=patience, metric="mAP", min_delta=0.0)
+    return EarlyStopping(evaluations, CfgNode({"PATIENCE": patience, "METRIC": "mAP", "MIN_DELTA": 0.0}))
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,13 @@ import torch
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils.events import EventStorage
 from mdpr.engine.evaluations import Evaluations
-from mdpr.engine.reporting import LoaderWatch, RunClock, RunSummary, ScalarReader
-from mdpr.engine.reporting.clock import StepTime
-from mdpr.engine.reporting.loader_watch import workers_to_try
+from mdpr.engine.reporting import loader_watch
+from mdpr.engine.reporting.clock import RunClock, StepTime
+from mdpr.engine.reporting.loader_watch import LoaderWatch, workers_to_try
 from mdpr.engine.reporting.loss_groups import loss_groups
 from mdpr.engine.reporting.memory import Memory, memory_now, memory_peak
+from mdpr.engine.reporting.scalar_reader import ScalarReader
+from mdpr.engine.reporting.summary import run_summary
 from mdpr.engine.steps.scalars import ScalarMeans
 from support.configs import tiny_config
 
@@ -88,27 +90,28 @@ class TestLoaderWatch:
     def test_workers(self, workers, total, waiting, cores, advice):
         assert workers_to_try(workers, StepTime(total, waiting), cores) == advice
 
-    def watch(self, caplog, steps, waiting, workers=1, cores=8):
-        clock = RunClock()
-        watch = LoaderWatch(clock, workers, cores)
+    def watch(self, caplog, monkeypatch, steps, waiting, workers=1):
+        clock, watch = RunClock(), LoaderWatch()
+        watch.trainer = SimpleNamespace(clock=clock, data_loader=SimpleNamespace(num_workers=workers))
+        monkeypatch.setattr(loader_watch, "usable_cores", lambda: 8)
         with caplog.at_level(logging.WARNING, "mdpr"):
             for _ in range(steps):
                 clock.add(1.0, waiting)
                 watch.after_step()
         return [record.getMessage() for record in caplog.records]
 
-    def test_one_warning_with_a_number_to_try(self, caplog):
-        (message,) = self.watch(caplog, 200, 0.6)
+    def test_one_warning_with_a_number_to_try(self, caplog, monkeypatch):
+        (message,) = self.watch(caplog, monkeypatch, 200, 0.6)
         assert "60 % was waiting for images" in message
         assert "NUM_WORKERS 3 (now 1; 8 CPU cores per process)" in message
 
-    def test_where_all_cores_load_already(self, caplog):
-        (message,) = self.watch(caplog, 100, 0.6, workers=8)
+    def test_where_all_cores_load_already(self, caplog, monkeypatch):
+        (message,) = self.watch(caplog, monkeypatch, 100, 0.6, workers=8)
         assert "All 8 CPU cores of this process load already" in message
 
     @pytest.mark.parametrize(("steps", "waiting"), [(60, 0.9), (200, 0.1)])
-    def test_silence_while_starting_and_where_loading_keeps_up(self, caplog, steps, waiting):
-        assert self.watch(caplog, steps, waiting) == []
+    def test_silence_while_starting_and_where_loading_keeps_up(self, caplog, monkeypatch, steps, waiting):
+        assert self.watch(caplog, monkeypatch, steps, waiting) == []
 
 
 def test_memory_is_that_of_this_process():
@@ -128,10 +131,13 @@ def test_memory_is_that_of_this_process():
 def test_reader_puts_means_groups_and_speed_into_the_curves():
     clock, means = RunClock(), ScalarMeans()
     step = SimpleNamespace(scalars=means, device=torch.device("cpu"), settle=lambda: None)
-    reader = ScalarReader(clock, period=2, images_per_step=8)
+    reader = ScalarReader()
     names = ["total_loss", "loss_hard_global_cls", "loss_hard_part_0_cls", "loss_fusion_cls"]
     with EventStorage() as storage:
-        reader.trainer = SimpleNamespace(step=step, storage=storage, iter=0)
+        cfg = tiny_config("SOLVER.LOG_PERIOD", 2)
+        reader.trainer = SimpleNamespace(
+            step=step, storage=storage, iter=0, clock=clock, cfg=cfg, images_per_step=8
+        )
         for reader.trainer.iter in range(3):
             storage.iter = reader.trainer.iter
             clock.add(0.5, 0.1)
@@ -160,17 +166,16 @@ def test_table_at_the_end(tmp_path):
     clock = RunClock()
     clock.add(1.0, 0.25)
     (tmp_path / "model_best.pth").write_text("")
-    table = RunSummary(
-        folder=tmp_path,
+    trainer = SimpleNamespace(
+        cfg=tiny_config("OUTPUT_DIR", str(tmp_path)),
         clock=clock,
         evaluations=evaluations,
-        metric="mAP",
-        epochs=2,
+        epoch=1,
         max_epoch=5,
         images_per_step=32,
-        skipped=3,
-        averaged=True,
-    ).table()
+        step=SimpleNamespace(guard=SimpleNamespace(skipped=3), averaged=object()),
+    )
+    table = run_summary(trainer)
     for part in (
         "2 of 5",
         "mAP 70.00 %, Rank-1 90.00 % (epoch 1)",

@@ -5,7 +5,7 @@ import json
 import pytest
 from fastreid.utils.events import EventStorage
 from mdpr.engine.resume.metrics_history import (
-    MetricsFile,
+    curve_writers,
     history_state,
     restore_history,
     truncate_metrics,
@@ -48,16 +48,18 @@ def log(storage, first, last, writer, every=4):
 
 def test_a_restarted_log_is_the_log_of_a_run_that_was_not(tmp_path):
     """Medians over 20 values, rare values and all, whenever the process was killed."""
-    whole = tmp_path / "whole.json"
+    whole = tmp_path / "whole"
+    whole.mkdir()
     with EventStorage(0) as storage:
-        log(storage, 0, 60, MetricsFile(str(whole), 0))
+        log(storage, 0, 60, curve_writers(str(whole), 0)[0])
     for checkpoint, killed in ((7, 11), (25, 25), (32, 47)):
-        path = tmp_path / f"{checkpoint}.json"
+        path = tmp_path / str(checkpoint)
+        path.mkdir()
         with EventStorage(0) as storage:
-            log(storage, 0, checkpoint, MetricsFile(str(path), 0))
+            log(storage, 0, checkpoint, curve_writers(str(path), 0)[0])
             state = json.loads(json.dumps(history_state(storage)))
-            log(storage, checkpoint, killed, MetricsFile(str(path), checkpoint))
+            log(storage, checkpoint, killed, curve_writers(str(path), checkpoint)[0])
         with EventStorage(checkpoint) as storage:
             restore_history(storage, state)
-            log(storage, checkpoint, 60, MetricsFile(str(path), checkpoint))
-        assert path.read_text() == whole.read_text()
+            log(storage, checkpoint, 60, curve_writers(str(path), checkpoint)[0])
+        assert (path / "metrics.json").read_text() == (whole / "metrics.json").read_text()

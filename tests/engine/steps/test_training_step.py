@@ -11,7 +11,6 @@ from fastreid.utils.events import EventStorage
 from mdpr.engine.steps.build import build_step
 from mdpr.engine.steps.ema import AveragedWeights
 from mdpr.engine.steps.mixed_precision import Precision
-from mdpr.engine.training_settings import TrainingSettings
 from mdpr.errors import NonFiniteError
 from support.configs import tiny_config
 from support.toys import batch, differing, run, state, step_of, toy
@@ -195,6 +194,14 @@ def test_a_compiled_step_has_the_same_numbers(monkeypatch):
         torch.testing.assert_close(compiled[name], value, rtol=1e-4, atol=1e-5, msg=name)
 
 
+def test_step_of_the_default_config():
+    model = toy()
+    step = build_step(tiny_config(), model, [], torch.optim.SGD(model.parameters(), lr=0.1), None)
+    assert step.accumulate == 1
+    assert step.averaged is None
+    assert step.guard._max_skipped == 0
+
+
 def test_step_of_a_config():
     cfg = tiny_config(
         *("SOLVER.COMPILE", True),
@@ -203,8 +210,7 @@ def test_step_of_a_config():
     )
     model = toy()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    settings = TrainingSettings.from_config(cfg)
-    step = build_step(cfg, model, [], optimizer, None, settings=settings)
+    step = build_step(cfg, model, [], optimizer, None)
     assert (step.precision, step.accumulate) == (BFLOAT16, 3)
     assert isinstance(step.averaged, AveragedWeights)
     assert step.grad_scaler is None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastreid.config import CfgNode, get_cfg
 
-from mdpr.cli.reporting import run_reporting_errors, say
+from mdpr.cli.reporting import say, subcommand
 from mdpr.config import add_mdpr_config
 from mdpr.data.checking.check import check_dataset
 from mdpr.data.checking.page import write_page
@@ -17,22 +17,6 @@ from mdpr.data.registry import load_dataset
 from mdpr.engine.config_file import merge, option_layer
 from mdpr.errors import ConfigError
 from mdpr.host import usable_cores
-
-NOT_CHECKED = 2
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Check a data set as the command line asks.
-
-    Args:
-        arguments: the command line without the program's name; None takes that of this process.
-
-    Returns:
-        The exit code: 0 fine, 1 something would make training or the score wrong, 2 the set could not
-        be checked as asked.
-    """
-    options = _parser().parse_intermixed_args(arguments)
-    return run_reporting_errors(lambda: _check(options), code=NOT_CHECKED)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -89,3 +73,6 @@ def _process_count(text: str) -> int:
     if count < 0:
         raise argparse.ArgumentTypeError(f"{count}: expected 0 or more processes")
     return count
+
+
+main = subcommand(_parser, _check, failed=2)

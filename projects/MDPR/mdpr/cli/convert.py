@@ -4,23 +4,9 @@ Prints the config overrides that the weights imply.
 """
 
 import argparse
-from collections.abc import Sequence
 
 from mdpr.checkpoint.conversion import convert_file
-from mdpr.cli.reporting import run_reporting_errors, say
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Convert as the command line asks.
-
-    Args:
-        arguments: the command line without the program's name; None takes that of this process.
-
-    Returns:
-        The exit code: 0, or 1 where the weights cannot be converted.
-    """
-    options = _parser().parse_args(arguments)
-    return run_reporting_errors(lambda: _convert(options))
+from mdpr.cli.reporting import say, subcommand
 
 
 def _convert(options: argparse.Namespace) -> int:
@@ -44,3 +30,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--later-variant", action="store_true", help="... of its later variant (MDPREX)")
     parser.add_argument("--force", action="store_true", help="overwrite the target")
     return parser
+
+
+main = subcommand(_parser, _convert)

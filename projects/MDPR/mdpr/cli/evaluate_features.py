@@ -1,11 +1,9 @@
 """Score saved features: mAP, CMC and mINP of an .npz file, without a network."""
 
 import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from mdpr.cli.reporting import say
+from mdpr.cli.reporting import say, subcommand
 from mdpr.evaluation import (
     DISTANCE_METRICS,
     PROTOCOLS,
@@ -15,28 +13,14 @@ from mdpr.evaluation import (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Score a file as the command line asks.
-
-    Args:
-        arguments: the command line without the program's name; None takes that of this process.
-
-    Returns:
-        The exit code: 0, or 1 where the file cannot be scored.
-    """
-    options = _parser().parse_args(arguments)
-    try:
-        rerank = RerankOptions(options.k1, options.k2, options.weight) if options.rerank else None
-        scores = evaluate_file(
-            options.file,
-            metric=options.metric,
-            rerank=rerank,
-            options=RankingOptions(protocol=options.protocol),
-            json_file=options.json,
-        )
-    except (OSError, TypeError, ValueError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
+def _evaluate(options: argparse.Namespace) -> int:
+    scores = evaluate_file(
+        options.file,
+        metric=options.metric,
+        rerank=RerankOptions(options.k1, options.k2, options.weight) if options.rerank else None,
+        options=RankingOptions(protocol=options.protocol),
+        json_file=options.json,
+    )
     say("\n".join(f"{name:8}{value:7.2f} %" for name, value in scores.items()))
     return 0
 
@@ -59,3 +43,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--metric", choices=DISTANCE_METRICS, default=DISTANCE_METRICS[0])
     parser.add_argument("--json", type=Path, help="also write the scores to this file")
     return parser
+
+
+main = subcommand(_parser, _evaluate, also=(TypeError, ValueError))

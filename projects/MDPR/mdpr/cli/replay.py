@@ -1,27 +1,13 @@
 """Compute again the training step that left a nonfinite.pth, and say where it stops being finite."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from mdpr.cli.reporting import run_reporting_errors, say
+from mdpr.cli.reporting import say, subcommand
 from mdpr.engine.reporting.replayed_step import origin, replay_report
 from mdpr.engine.steps.replay import SavedStep
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Replay as the command line asks.
-
-    Args:
-        arguments: the command line without the program's name; None takes that of this process.
-
-    Returns:
-        The exit code: 0 where a batch is not finite again, 1 where all are, or the file cannot be used.
-    """
-    options = _parser().parse_args(arguments)
-    return run_reporting_errors(lambda: _replay(options))
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -57,3 +43,6 @@ def _parser() -> argparse.ArgumentParser:
         help="also run the backward pass under autograd's anomaly detection (NaNs only)",
     )
     return parser
+
+
+main = subcommand(_parser, _replay)

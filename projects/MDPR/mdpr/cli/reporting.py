@@ -1,7 +1,8 @@
 """How the subcommands speak: results to the output stream, what the user can mend as one line of errors."""
 
+import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mdpr.errors import MDPRError
 
@@ -11,18 +12,32 @@ def say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def run_reporting_errors(run: Callable[[], int], *, code: int = 1) -> int:
-    """Call ``run``, and put what the user can mend into one line.
+def subcommand(
+    parser: Callable[[], argparse.ArgumentParser],
+    run: Callable[[argparse.Namespace], int],
+    *,
+    failed: int = 1,
+    also: tuple[type[Exception], ...] = (),
+) -> Callable[[Sequence[str] | None], int]:
+    """Make the ``main`` of a subcommand.
 
     Args:
-        run: what the subcommand does; returns the exit code.
-        code: the exit code where it raises an `MDPRError` or an ``OSError``.
+        parser: makes the parser of its command line.
+        run: does what a parsed line asks for; returns the exit code.
+        failed: the exit code where that raises an `MDPRError` or an ``OSError``, which become one line.
+        also: further errors to treat so. Any other is a defect, and passes with its traceback.
 
     Returns:
-        The exit code. Any other exception is a defect, and passes with its traceback.
+        A function from the command line, None being that of this process, to the exit code.
     """
-    try:
-        return run()
-    except (MDPRError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return code
+    mendable: tuple[type[Exception], ...] = (MDPRError, OSError, *also)
+
+    def main(arguments: Sequence[str] | None = None) -> int:
+        options = parser().parse_intermixed_args(arguments)
+        try:
+            return run(options)
+        except mendable as error:
+            sys.stderr.write(f"error: {error}\n")
+            return failed
+
+    return main

@@ -1,17 +1,14 @@
 """What fast-reid's own keys may hold: checked before anything starts, wherever a run would fail later.
 
-Keys of this project are checked beside what reads them: `mdpr.modeling.settings`,
-`mdpr.engine.training_settings`, `mdpr.evaluation.settings`, and `config_options` of a data set.
+Keys of a run are in `mdpr.engine.run_rules`. Others of this project are checked beside what reads them:
+`mdpr.modeling.settings`, `mdpr.evaluation.settings`, and `config_options` of a data set.
 Architectures, heads, backbones and data sets are looked up in fast-reid's registries, where a user's project
 enters its own.
 """
 
 import inspect
 import math
-from pathlib import Path
-from types import ModuleType
 
-import torch
 from fastreid.config import CfgNode, get_cfg
 from fastreid.layers import any_softmax, pooling
 from fastreid.modeling.backbones import BACKBONE_REGISTRY
@@ -24,8 +21,8 @@ from mdpr.data.options import dataset_options
 from mdpr.data.registry import known_datasets
 from mdpr.data.sampling.build import SAMPLERS
 from mdpr.engine.config_file import leaves
-from mdpr.engine.evaluated_form import check_deploy_config
-from mdpr.engine.training_settings import check_training
+from mdpr.engine.network import check_deploy_config
+from mdpr.engine.run_rules import RUN_RULES, classes_in
 from mdpr.errors import wrong_value
 from mdpr.evaluation.settings import check_evaluation
 from mdpr.modeling.settings import check_method
@@ -33,35 +30,12 @@ from mdpr.rules import Choice, Rule, Rules, check_rules, each, number, pair, val
 
 FASTREID_LOSSES = ("CrossEntropyLoss", "TripletLoss", "CircleLoss", "Cosface")
 NORMS = ("BN", "syncBN", "GhostBN", "FrozenBN", "GN", "")
-# What needs more than gradients of dense weights of any shape.
-_OTHER_OPTIMIZERS = {"Optimizer", "LBFGS", "SparseAdam", "Muon"}
-# Each process adds its rank to it, and NumPy takes up to 2 ** 32 - 1.
-_LARGEST_SEED = 4_000_000_000
 
 _SHARE = number(least=0, most=1)
 _POSITIVE = number(above=0)
 _NOT_NEGATIVE = number(least=0)
 _COLOUR = each(number(), "three numbers: red, green and blue", (3,))
 _SIZE = each(whole(1), "two whole numbers of 1 or more: height and width in pixels", (1, 2))
-
-
-def _optimizers() -> list[str]:
-    return [
-        name
-        for name, value in vars(torch.optim).items()
-        if inspect.isclass(value)
-        and issubclass(value, torch.optim.Optimizer)
-        and name not in _OTHER_OPTIMIZERS
-    ]
-
-
-def _layers_of(module: ModuleType) -> list[str]:
-    """What the head takes from a module of fast-reid, which is where a project puts its own."""
-    return [
-        name
-        for name, value in vars(module).items()
-        if inspect.isclass(value) and issubclass(value, nn.Module)
-    ]
 
 
 _MODEL: Rules = {
@@ -93,12 +67,12 @@ _MODEL: Rules = {
     "MODEL.LOSSES.COSFACE.SCALE": _NOT_NEGATIVE,
 }
 
-# Of heads that are built as fast-reid's are.
+# Of heads that are built as fast-reid's are; they take layers from its modules, where a project puts its own.
 _EMBEDDING_HEAD: Rules = {
     "MODEL.HEADS.NORM": Choice(NORMS),
     "MODEL.HEADS.NECK_FEAT": Choice(("before", "after")),
-    "MODEL.HEADS.POOL_LAYER": Choice(lambda: _layers_of(pooling)),
-    "MODEL.HEADS.CLS_LAYER": Choice(lambda: _layers_of(any_softmax)),
+    "MODEL.HEADS.POOL_LAYER": Choice(lambda: classes_in(pooling, nn.Module)),
+    "MODEL.HEADS.CLS_LAYER": Choice(lambda: classes_in(any_softmax, nn.Module)),
 }
 
 _IMAGES: Rules = {
@@ -125,35 +99,6 @@ _IMAGES: Rules = {
     "DATALOADER.NUM_WORKERS": whole(0),
 }
 
-_RUN: Rules = {
-    "SOLVER.OPT": Choice(_optimizers),
-    "SOLVER.MAX_EPOCH": whole(1),
-    "SOLVER.BASE_LR": _POSITIVE,
-    "SOLVER.HEADS_LR_FACTOR": _NOT_NEGATIVE,
-    "SOLVER.BIAS_LR_FACTOR": _NOT_NEGATIVE,
-    "SOLVER.MOMENTUM": number(least=0, below=1),
-    "SOLVER.WEIGHT_DECAY": _NOT_NEGATIVE,
-    "SOLVER.WEIGHT_DECAY_NORM": _NOT_NEGATIVE,
-    "SOLVER.WEIGHT_DECAY_BIAS": _NOT_NEGATIVE,
-    "SOLVER.SCHED": Choice(("MultiStepLR", "CosineAnnealingLR")),
-    "SOLVER.DELAY_EPOCHS": whole(0),
-    "SOLVER.GAMMA": _POSITIVE,
-    "SOLVER.STEPS": each(whole(0), "a list of epochs, whole numbers of 0 or more"),
-    "SOLVER.ETA_MIN_LR": _NOT_NEGATIVE,
-    "SOLVER.WARMUP_FACTOR": _NOT_NEGATIVE,
-    "SOLVER.WARMUP_ITERS": whole(0),
-    "SOLVER.WARMUP_METHOD": Choice(("linear", "constant", "exp")),
-    "SOLVER.FREEZE_ITERS": whole(0),
-    "SOLVER.IMS_PER_BATCH": whole(1),
-    "TEST.EVAL_PERIOD": whole(0, " (0: after the last epoch)"),
-    "TEST.IMS_PER_BATCH": whole(1),
-    "TEST.PRECISE_BN.NUM_ITER": whole(1),
-    "SEED": whole(0, most=_LARGEST_SEED),
-    "OUTPUT_DIR": Rule(
-        "the name of a folder", lambda value: value not in ("", None) and not Path(value).is_file()
-    ),
-}
-
 
 def check_config(cfg: CfgNode) -> None:
     """Check a config that nothing has been left out of; whatever is done with it.
@@ -161,11 +106,10 @@ def check_config(cfg: CfgNode) -> None:
     Raises:
         ConfigError: a value that cannot be used; one line with the key, the value and what is allowed.
     """
-    check_rules(cfg, _MODEL | _IMAGES | _RUN)
+    check_rules(cfg, _MODEL | _IMAGES | RUN_RULES)
     head = REID_HEADS_REGISTRY.get(cfg.MODEL.HEADS.NAME)
     if inspect.isclass(head) and issubclass(head, EmbeddingHead):
         check_rules(cfg, _EMBEDDING_HEAD)
-    check_training(cfg)
     check_evaluation(cfg)
     check_deploy_config(cfg)
     _check_sizes(cfg)
@@ -198,7 +142,7 @@ def _check_plain_values(cfg: CfgNode) -> None:
     defaults = get_cfg()
     add_mdpr_config(defaults)
     before = dict(leaves(defaults))
-    checked = _MODEL.keys() | _IMAGES.keys() | _RUN.keys() | {"SOLVER.CLIP_GRADIENTS.NORM_TYPE"}
+    checked = _MODEL.keys() | _IMAGES.keys() | RUN_RULES.keys()
     for key, value in leaves(cfg):
         if value is None and before.get(key) is not None:
             raise wrong_value(key, value, f"a value such as {before[key]!r}")

@@ -1,6 +1,7 @@
 """The model in all processes of a run."""
 
 import inspect
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch.distributed as dist
@@ -40,6 +41,16 @@ def distribute(model: nn.Module) -> nn.Module:
 def unwrapped(model: nn.Module) -> nn.Module:
     """The model that `distribute` wrapped, or ``model`` itself."""
     return model.module if isinstance(model, DistributedDataParallel) else model
+
+
+def gradients_kept_local(model: nn.Module, wanted: bool) -> AbstractContextManager:
+    """A context in which a distributed model does not exchange gradients after its backward pass.
+
+    Of several batches of one step only the last has to; both passes of the others go in here.
+    """
+    if wanted and isinstance(model, DistributedDataParallel):
+        return model.no_sync()
+    return nullcontext()
 
 
 def broadcast_buffers(model: nn.Module) -> None:

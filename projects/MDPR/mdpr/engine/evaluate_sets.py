@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mdpr.engine.data_parallel import broadcast_buffers, unwrapped
-from mdpr.engine.evaluated_form import evaluated_form
+from mdpr.engine.network import evaluated_form
 from mdpr.engine.results import results_table, write_results
 from mdpr.evaluation import ReidEvaluator, SubmissionWriter
 

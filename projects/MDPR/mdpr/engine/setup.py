@@ -23,6 +23,7 @@ from mdpr.engine.checks import check_config
 from mdpr.engine.config_file import Layer, merge, option_layer, read_layers
 from mdpr.engine.machine import fit_to_machine
 from mdpr.engine.resume.output_dir import set_aside_previous_run
+from mdpr.engine.resume.resume_points import named_last
 from mdpr.errors import ConfigError
 from mdpr.files import write_atomically
 from mdpr.host import usable_cores
@@ -168,11 +169,10 @@ def weights_to_evaluate(cfg: CfgNode) -> str:
     """
     if cfg.MODEL.WEIGHTS:
         return cfg.MODEL.WEIGHTS
-    last = Path(cfg.OUTPUT_DIR) / "last_checkpoint"
-    if not last.is_file():
+    last = named_last(Path(cfg.OUTPUT_DIR))
+    if last is None:
         raise ConfigError(
             f"--eval-only needs weights: MODEL.WEIGHTS is empty and {cfg.OUTPUT_DIR} has no checkpoint"
         )
-    weights = str(last.with_name(last.read_text().strip()))
-    logger.info("MODEL.WEIGHTS is empty: evaluating the last checkpoint, %s", weights)
-    return weights
+    logger.info("MODEL.WEIGHTS is empty: evaluating the last checkpoint, %s", last)
+    return str(last)

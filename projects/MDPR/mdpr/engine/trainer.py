@@ -9,8 +9,8 @@ A step, in `Trainer._run_epochs`:
 1. ``before_step`` of every hook: the clock starts (reporting/clock.py).
 2. ``run_step`` (steps/training_step.py), for each of ``SOLVER.ACCUMULATE`` batches: the loader's next batch,
    the model's losses under autocast (steps/mixed_precision.py), the backward pass; what is logged stays on
-   the device (steps/scalars.py). Then the length of the gradient (steps/gradients.py), whether all of it is
-   finite (steps/verdict.py), and the optimizer's step. The host reads the verdict a step later, or where
+   the device (steps/scalars.py). Then the length of the gradient, whether all of it is finite
+   (steps/verdict.py), and the optimizer's step. The host reads the verdict a step later, or where
    somebody needs to know (``settle``): then the averaged weights follow (steps/ema.py), or the report of a
    step that was left out (steps/nonfinite.py).
 3. The loader notes that the step has used its batches.
@@ -29,7 +29,7 @@ An epoch: ``before_epoch`` of every hook, its steps, and ``after_epoch`` of ever
 5. A line of curves with the metrics (hooks/metrics_writer.py).
 6. ``model_best``, and the checkpoint of the epoch or of the run (hooks/checkpointing.py), which a thread
    writes from a copy (checkpoint/background.py) while the next steps run.
-7. Memory that lies idle goes back to the system (hooks/memory_return.py).
+7. Memory that lies idle goes back to the system (hooks/build.py).
 """
 
 import logging
@@ -45,6 +45,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
+from mdpr.checkpoint.reading import AVERAGED
 from mdpr.data.loader import build_test_loader, build_train_loader
 from mdpr.engine.data_parallel import distribute
 from mdpr.engine.evaluate_sets import evaluate_sets, evaluator_of
@@ -54,16 +55,17 @@ from mdpr.engine.hooks.checkpointing import CheckpointHook
 from mdpr.engine.hooks.early_stopping import EarlyStopping
 from mdpr.engine.hooks.schedule import build_schedulers
 from mdpr.engine.network import build_network
-from mdpr.engine.reporting import RunClock, RunSummary
+from mdpr.engine.reporting.clock import RunClock
+from mdpr.engine.reporting.summary import run_summary
 from mdpr.engine.resume.metrics_history import curve_writers
 from mdpr.engine.resume.run_checkpoints import RunCheckpoints
 from mdpr.engine.resume.signals import SignalWatch, StoppedBySignal
-from mdpr.engine.resume.state_holders import state_holders
+from mdpr.engine.run_rules import RUN_RULES
 from mdpr.engine.steps import TrainingStep
 from mdpr.engine.steps.build import build_step, steps_per_epoch
-from mdpr.engine.training_settings import TrainingSettings
 from mdpr.errors import MDPRError
 from mdpr.evaluation import ReidEvaluator
+from mdpr.rules import check_rules
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +95,8 @@ class Trainer(DefaultTrainer):
         model = self.build_model(cfg)
         optimizer, parameters = self.build_optimizer(cfg, model)
         model = distribute(model)
-        self.settings = TrainingSettings.from_config(cfg)
-        self._trainer = build_step(cfg, model, data_loader, optimizer, parameters, settings=self.settings)
+        check_rules(cfg, RUN_RULES)
+        self._trainer = build_step(cfg, model, data_loader, optimizer, parameters)
 
         self.cfg = cfg
         self.images_per_step = cfg.SOLVER.IMS_PER_BATCH * cfg.SOLVER.ACCUMULATE
@@ -110,13 +112,8 @@ class Trainer(DefaultTrainer):
         self.evaluations = Evaluations()
         self._last_eval_results: OrderedDict[str, Any] = OrderedDict()
         self.clock = RunClock()
-        self.early_stopping = EarlyStopping(
-            self.evaluations,
-            patience=self.settings.patience,
-            metric=self.settings.metric,
-            min_delta=self.settings.min_delta,
-        )
-        self.checkpoint_hook = CheckpointHook.from_config(cfg)
+        self.early_stopping = EarlyStopping(self.evaluations, cfg.SOLVER.EARLY_STOPPING)
+        self.checkpoint_hook = CheckpointHook(cfg)
         self.checkpointer = SafeCheckpointer(
             model,
             cfg.OUTPUT_DIR,
@@ -129,8 +126,17 @@ class Trainer(DefaultTrainer):
         self.register_hooks(self.build_hooks())
 
     def checkpointables(self) -> dict[str, Any]:
-        """What a checkpoint holds beside the weights; see `mdpr.engine.resume.state_holders`."""
-        return state_holders(self)
+        """The objects whose states a checkpoint holds beside the weights, by their names in the file."""
+        parts = {
+            "optimizer": self.optimizer,
+            **self.scheduler,  # "lr_sched", "warmup_sched"
+            "loader": self.data_loader,
+            "best": self.checkpoint_hook,
+            "nonfinite": self.step.guard,
+            "evaluations": self.evaluations,
+        }
+        optional = {"scaler": self.grad_scaler, AVERAGED: self.step.averaged}
+        return parts | {name: part for name, part in optional.items() if part is not None}
 
     def resume_or_load(self, resume: bool = True) -> None:
         """Continue the run in ``OUTPUT_DIR``, or start from ``MODEL.WEIGHTS``.
@@ -182,7 +188,7 @@ class Trainer(DefaultTrainer):
                 self.after_train()
                 self.data_loader.close()
         if comm.is_main_process():
-            logger.info("\n%s", RunSummary.of(self).table())
+            logger.info("\n%s", run_summary(self))
         return self._last_eval_results
 
     def _run_epochs(self) -> None:

@@ -119,7 +119,7 @@ def _input_gradient(x: Tensor, weight: Tensor, gradient: Tensor, stride: int, pa
     gradient = gradient.permute(0, 2, 3, 1)
     padded = gradient.new_zeros(
         (images, rows + 2 * padding, columns + 2 * padding, channels),
-        dtype=_wide(x.dtype),  # a sum of up to k * k terms a pixel
+        dtype=torch.promote_types(x.dtype, torch.float32),  # a sum of up to k * k terms a pixel
     )
     outputs, kernel = gradient.flatten(0, 2), weight.permute(2, 3, 0, 1)
     for i in range(size):
@@ -154,7 +154,3 @@ def _output_size(x: Tensor, weight: Tensor, stride: int, padding: int) -> list[i
 def _padded(x: Tensor, padding: int) -> Tensor:
     """(N, H + 2 * padding, W + 2 * padding, C)."""
     return F.pad(x.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding)).contiguous()
-
-
-def _wide(dtype: torch.dtype) -> torch.dtype:
-    return torch.promote_types(dtype, torch.float32)

@@ -68,9 +68,7 @@ def run_world(
             have used threads.
 
     Raises:
-        MDPRError: something the user can mend.
-        ProcessFailedError: a process failed otherwise.
-        SystemExit: a signal ended the run.
+        MDPRError, ProcessFailedError, SystemExit: as `launch`.
     """
     if isinstance(world, RankWorld):
         join(world.device)

@@ -4,32 +4,13 @@ As in `mdpr.compat`, each module has an ``apply()`` that changes nothing where t
 unlike there, what it puts in place stands on other parts of this project.
 """
 
-from mdpr.plugs import (
-    checkpointer,
-    cuhk03_protocol,
-    data_loaders,
-    default_trainer,
-    evaluator,
-    loss_precision,
-    pixel_normalization,
-    pretrained_backbone,
-    sync_batch_norm,
-)
+import importlib
+import pkgutil
 
 __all__ = ["install"]
 
 
 def install() -> None:
-    """Put them in place. Calling it again changes nothing."""
-    for part in (
-        checkpointer,
-        cuhk03_protocol,
-        data_loaders,
-        default_trainer,
-        evaluator,
-        loss_precision,
-        pixel_normalization,
-        pretrained_backbone,
-        sync_batch_norm,
-    ):
-        part.apply()
+    """Put every module of this folder in place. Calling it again changes nothing."""
+    for part in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{part.name}").apply()

@@ -29,30 +29,23 @@ DISTANCES = ("euclidean_dist", "cosine_dist")
 LOSSES = ("cross_entropy_loss", "pairwise_circleloss", "pairwise_cosface")
 
 
-def in_float32(function: Function, first: int = 0) -> Function:
-    """Wrap ``function`` so that it leaves autocast and sees float32.
-
-    Args:
-        function: takes tensors among its positional arguments.
-        first: index of the first of them that is a tensor.
-    """
+def in_float32(function: Function) -> Function:
+    """Wrap a function of tensors, given by position, so that it leaves autocast and sees float32."""
 
     @wraps(function)
     def exact(*arguments: Any, **keywords: Any) -> Any:
-        with torch.autocast(device_type=arguments[first].device.type, enabled=False):
-            return function(*map(_exact, arguments), **keywords)
+        device = next(value.device for value in arguments if isinstance(value, Tensor))
+        given = [at_least_float32(value) if isinstance(value, Tensor) else value for value in arguments]
+        with torch.autocast(device_type=device.type, enabled=False):
+            return function(*given, **keywords)
 
     return exact
 
 
-def _exact(value: Any) -> Any:
-    return at_least_float32(value) if isinstance(value, Tensor) else value
-
-
-def _mend(owner: Any, name: str, first: int = 0) -> None:
+def _mend(owner: Any, name: str) -> None:
     function = getattr(owner, name)
     if not hasattr(function, "__wrapped__"):
-        setattr(owner, name, in_float32(function, first))
+        setattr(owner, name, in_float32(function))
 
 
 def apply() -> None:
@@ -64,4 +57,4 @@ def apply() -> None:
         for module in (fastreid.modeling.meta_arch.baseline, fastreid.modeling.meta_arch.mgn):
             setattr(module, name, getattr(fastreid.modeling.losses, name))
     for head in (EmbeddingHead, ClasHead):
-        _mend(head, "forward", first=1)  # behind `self`
+        _mend(head, "forward")

@@ -12,7 +12,6 @@ import fastreid.layers.batch_norm
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from mdpr.modeling.precision import at_least_float32
 
@@ -72,18 +71,13 @@ class _SumOverProcesses(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, group: dist.ProcessGroup) -> Tensor:
         ctx.group = group
-        return _summed(values, group)
+        total = values.clone()
+        dist.all_reduce(total, group=group)
+        return total
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return _summed(gradient, ctx.group), None
-
-
-def _summed(values: Tensor, group: dist.ProcessGroup) -> Tensor:
-    values = values.clone()
-    dist.all_reduce(values, group=group)
-    return values
+        return _SumOverProcesses.apply(gradient, ctx.group), None
 
 
 def _as_channels(values: Tensor, like: Tensor) -> Tensor:

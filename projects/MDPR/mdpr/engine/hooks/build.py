@@ -4,6 +4,7 @@ from typing import Any
 
 from fastreid.config import CfgNode
 from fastreid.engine.hooks import (
+    CallbackHook,
     HookBase,
     IterationTimer,
     LayerFreeze,
@@ -14,11 +15,12 @@ from fastreid.utils import comm
 
 from mdpr.config import changed
 from mdpr.engine.hooks.evaluation import EvaluationHook
-from mdpr.engine.hooks.memory_return import MemoryReturn
 from mdpr.engine.hooks.metrics_writer import MetricsWriter
-from mdpr.engine.hooks.schedule import EpochSchedule, StepSchedule
-from mdpr.engine.reporting import LoaderWatch, ProgressReporter, ScalarReader
-from mdpr.host import usable_cores
+from mdpr.engine.hooks.schedule import StepSchedule
+from mdpr.engine.reporting.loader_watch import LoaderWatch
+from mdpr.engine.reporting.progress import ProgressReporter
+from mdpr.engine.reporting.scalar_reader import ScalarReader
+from mdpr.host import keep_freed_memory, return_free_memory
 
 
 def build_hooks(trainer: Any) -> list[HookBase]:
@@ -29,9 +31,11 @@ def build_hooks(trainer: Any) -> list[HookBase]:
     the memory they took.
     """
     cfg, model = trainer.cfg, trainer.model
-    schedule = StepSchedule(trainer.optimizer, trainer.scheduler)
+    schedule, reader = StepSchedule(trainer.optimizer, trainer.scheduler), ScalarReader()
     # Timed from the first step on, so that a resumed run logs the same values as any other.
-    hooks: list[HookBase] = [IterationTimer(warmup_iter=0), schedule, *_reports(trainer)]
+    hooks: list[HookBase] = [IterationTimer(warmup_iter=0), schedule, trainer.clock, reader]
+    if comm.is_main_process():
+        hooks += [ProgressReporter(reader), LoaderWatch()]
     if cfg.TEST.PRECISE_BN.ENABLED and get_bn_modules(model):
         hooks.append(_precise_bn(trainer, cfg))
     if cfg.MODEL.FREEZE_LAYERS and cfg.SOLVER.FREEZE_ITERS > 0:
@@ -39,23 +43,14 @@ def build_hooks(trainer: Any) -> list[HookBase]:
     hooks += [
         EvaluationHook(cfg.TEST.EVAL_PERIOD, trainer.evaluate),
         trainer.early_stopping,
-        EpochSchedule(schedule),
+        CallbackHook(after_epoch=lambda _: schedule.finish_epoch()),
     ]
     if comm.is_main_process():
-        hooks.append(MetricsWriter(trainer.settings.log_period))
-    return [*hooks, trainer.checkpoint_hook, MemoryReturn()]
-
-
-def _reports(trainer: Any) -> list[HookBase]:
-    clock, images = trainer.clock, trainer.images_per_step
-    reader = ScalarReader(clock, trainer.settings.log_period, images)
-    reports: list[HookBase] = [clock, reader]
-    if comm.is_main_process():
-        reports += [
-            ProgressReporter(clock, reader, images),
-            LoaderWatch(clock, trainer.data_loader.num_workers, usable_cores()),
-        ]
-    return reports
+        hooks.append(MetricsWriter(cfg.SOLVER.LOG_PERIOD))
+    # On a CPU, steps use again what steps before freed; what evaluation and checkpoints took goes back.
+    keep = (lambda _: keep_freed_memory()) if cfg.MODEL.DEVICE == "cpu" else None
+    memory = CallbackHook(before_train=keep, after_epoch=lambda _: return_free_memory())
+    return [*hooks, trainer.checkpoint_hook, memory]
 
 
 def _precise_bn(trainer: Any, cfg: CfgNode) -> PreciseBN:

@@ -16,24 +16,16 @@ class CheckpointHook(HookBase):
     It comes last of all hooks, so that what a checkpoint says was done is done, and logged.
 
     Args:
-        every_epochs: ``SOLVER.CHECKPOINT_PERIOD``.
-        every_steps: ``SOLVER.CHECKPOINT_EVERY_ITERATIONS``.
-        metric: name of the logged scalar that decides what is best; larger is better.
+        cfg: ``SOLVER`` says when; of several test sets the first one decides what is best.
     """
 
-    def __init__(self, every_epochs: int, every_steps: int, metric: str) -> None:
-        self._every_epochs = every_epochs
-        self._every_steps = every_steps
-        self._metric = metric
+    def __init__(self, cfg: CfgNode) -> None:
+        tests = cfg.DATASETS.TESTS
+        self._every_epochs = cfg.SOLVER.CHECKPOINT_PERIOD
+        self._every_steps = cfg.SOLVER.CHECKPOINT_EVERY_ITERATIONS
+        self._metric = "metric" if len(tests) == 1 else f"{tests[0]}/metric"  # as fast-reid logs it
         self.best = -1.0
         self.best_epoch = -1
-
-    @classmethod
-    def from_config(cls, cfg: CfgNode) -> "CheckpointHook":
-        """As ``SOLVER`` asks for; of several test sets the first one decides what is best."""
-        tests, solver = cfg.DATASETS.TESTS, cfg.SOLVER
-        metric = "metric" if len(tests) == 1 else f"{tests[0]}/metric"
-        return cls(solver.CHECKPOINT_PERIOD, solver.CHECKPOINT_EVERY_ITERATIONS, metric)
 
     def state_dict(self) -> dict[str, Any]:
         """The best metric so far, and its epoch (from 0; -1: none)."""

@@ -1,28 +1,27 @@
 """Stop where training no longer helps."""
 
+from fastreid.config import CfgNode
 from fastreid.engine.hooks import HookBase
 
 from mdpr.engine.evaluations import Evaluations
 
 
 class EarlyStopping(HookBase):
-    """Ends the run after ``patience`` evaluations in a row without a better metric.
+    """Ends the run after ``PATIENCE`` evaluations in a row without a better metric.
 
     It goes by `Evaluations` alone, which are the same in every process and part of every checkpoint; so
     all processes decide alike, and a resumed run decides as the first one would have.
 
     Args:
         evaluations: of this run.
-        patience: evaluations, > 0; 0 never ends a run.
-        metric: such as "mAP", in percent.
-        min_delta: percentage points by which a better one is better.
+        options: ``SOLVER.EARLY_STOPPING``.
     """
 
-    def __init__(self, evaluations: Evaluations, *, patience: int, metric: str, min_delta: float) -> None:
+    def __init__(self, evaluations: Evaluations, options: CfgNode) -> None:
         self._evaluations = evaluations
-        self._patience = patience
-        self._metric = metric
-        self._min_delta = min_delta
+        self._patience = options.PATIENCE
+        self._metric = options.METRIC
+        self._min_delta = options.MIN_DELTA
 
     @property
     def reason(self) -> str | None:

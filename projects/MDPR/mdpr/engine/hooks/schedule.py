@@ -4,7 +4,7 @@ import logging
 import warnings
 
 from fastreid.config import CfgNode
-from fastreid.engine.hooks import HookBase, LRScheduler
+from fastreid.engine.hooks import LRScheduler
 from fastreid.solver import build_lr_scheduler
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
@@ -55,19 +55,8 @@ class StepSchedule(LRScheduler):
                 self._scheduler["warmup_sched"].step()
 
     def after_epoch(self) -> None:
-        """Nothing: `EpochSchedule` does it."""
+        """Nothing: `finish_epoch` comes later, once the epoch is evaluated."""
 
     def finish_epoch(self) -> None:
-        """The part that comes after an epoch."""
-        super().after_epoch()
-
-
-class EpochSchedule(HookBase):
-    """Takes the schedule to the next epoch, once this one is evaluated."""
-
-    def __init__(self, schedule: StepSchedule) -> None:
-        self._schedule = schedule
-
-    def after_epoch(self) -> None:
         """Set the learning rate of the next epoch."""
-        self._schedule.finish_epoch()
+        super().after_epoch()

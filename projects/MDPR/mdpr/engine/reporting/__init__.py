@@ -1,15 +1,1 @@
 """What a user sees of a run: progress, curves, warnings, and a table at the end."""
-
-from mdpr.engine.reporting.clock import RunClock
-from mdpr.engine.reporting.loader_watch import LoaderWatch
-from mdpr.engine.reporting.progress import ProgressReporter
-from mdpr.engine.reporting.scalar_reader import ScalarReader
-from mdpr.engine.reporting.summary import RunSummary
-
-__all__ = [
-    "LoaderWatch",
-    "ProgressReporter",
-    "RunClock",
-    "RunSummary",
-    "ScalarReader",
-]

@@ -5,7 +5,8 @@ import math
 
 from fastreid.engine.hooks import HookBase
 
-from mdpr.engine.reporting.clock import WINDOW, RunClock, StepTime
+from mdpr.engine.reporting.clock import WINDOW, StepTime
+from mdpr.host import usable_cores
 
 logger = logging.getLogger(__name__)
 
@@ -16,17 +17,14 @@ TOO_MUCH = 0.2  # share of a step's time
 class LoaderWatch(HookBase):
     """Warns once where more than a fifth of the time goes into waiting, and says what to try."""
 
-    def __init__(self, clock: RunClock, workers: int, cores: int) -> None:
-        self._clock = clock
-        self._workers = workers
-        self._cores = cores
-        self._is_done = False
+    _is_done = False
 
     def after_step(self) -> None:
         """Look at the last steps, once there are enough."""
-        if self._is_done or self._clock.steps < WARM_UP + WINDOW:
+        clock = self.trainer.clock
+        if self._is_done or clock.steps < WARM_UP + WINDOW:
             return
-        recent = self._clock.recent
+        recent = clock.recent
         if recent.waiting_share <= TOO_MUCH:
             return
         self._is_done = True
@@ -34,20 +32,18 @@ class LoaderWatch(HookBase):
             "Data loading is the bottleneck: of the last %d steps %.0f %% was waiting for images. %s",
             WINDOW,
             100 * recent.waiting_share,
-            self._advice(recent),
+            _advice(self.trainer.data_loader.num_workers, recent, usable_cores()),
         )
 
-    def _advice(self, recent: StepTime) -> str:
-        workers = workers_to_try(self._workers, recent, self._cores)
-        if workers > self._workers:
-            return (
-                f"Try DATALOADER.NUM_WORKERS {workers} (now {self._workers}; {self._cores} CPU cores "
-                "per process)"
-            )
-        return (
-            f"All {self._cores} CPU cores of this process load already (DATALOADER.NUM_WORKERS "
-            f"{self._workers}): smaller image files, a faster disk or lighter augmentation would help"
-        )
+
+def _advice(workers: int, step: StepTime, cores: int) -> str:
+    more = workers_to_try(workers, step, cores)
+    if more > workers:
+        return f"Try DATALOADER.NUM_WORKERS {more} (now {workers}; {cores} CPU cores per process)"
+    return (
+        f"All {cores} CPU cores of this process load already (DATALOADER.NUM_WORKERS {workers}): "
+        "smaller image files, a faster disk or lighter augmentation would help"
+    )
 
 
 def workers_to_try(workers: int, step: StepTime, cores: int) -> int:

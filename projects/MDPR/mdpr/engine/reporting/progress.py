@@ -10,7 +10,6 @@ from fastreid.engine.hooks import HookBase
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from mdpr.engine.reporting.clock import RunClock
 from mdpr.engine.reporting.loss_groups import loss_groups
 from mdpr.engine.reporting.memory import memory_now
 from mdpr.engine.reporting.scalar_reader import ScalarReader
@@ -18,32 +17,21 @@ from mdpr.engine.reporting.scalar_reader import ScalarReader
 logger = logging.getLogger(__name__)
 
 LOGGERS = ("fastreid", "mdpr")
+SECONDS_BETWEEN_LINES = 20.0  # at least, where there is no terminal
 
 
 class ProgressReporter(HookBase):
     """Losses by group, learning rate, speed, share of waiting, memory and time left of every epoch.
 
     In a terminal it is one bar an epoch, with log lines above it; when output is piped, a plain line
-    at most every ``seconds_between_lines`` and one at the end of every epoch.
+    at most every 20 seconds and one at the end of every epoch.
 
     Args:
-        clock: of this run; its hook comes before this one.
         reader: of the losses; its hook comes before this one.
-        images_per_step: images of one step over all processes.
-        seconds_between_lines: least time between two lines, where there is no terminal.
     """
 
-    def __init__(
-        self,
-        clock: RunClock,
-        reader: ScalarReader,
-        images_per_step: int,
-        seconds_between_lines: float = 20.0,
-    ) -> None:
-        self._clock = clock
+    def __init__(self, reader: ScalarReader) -> None:
         self._reader = reader
-        self._images_per_step = images_per_step
-        self._seconds_between_lines = seconds_between_lines
         self._in_terminal = sys.stdout.isatty()
         self._bar: tqdm | None = None
         self._resources = ExitStack()
@@ -72,7 +60,7 @@ class ProgressReporter(HookBase):
         if self._bar is not None:
             self._bar.set_postfix_str(self._text(), refresh=False)
             self._bar.update()
-        elif now - self._last_line >= self._seconds_between_lines:
+        elif now - self._last_line >= SECONDS_BETWEEN_LINES:
             self._last_line = now
             self._log(self.trainer.iter + 1)
 
@@ -105,14 +93,14 @@ class ProgressReporter(HookBase):
     def _text(self) -> str:
         scalars = self._reader.shown()
         groups = "  ".join(f"{name} {value:.3g}" for name, value in loss_groups(scalars).items())
-        recent = self._clock.recent
+        recent = self.trainer.clock.recent
         # Evaluations are left out, as they come in bursts.
         seconds = recent.total * max(0, self.trainer.max_iter - self.trainer.iter - 1)
         return "  ".join(
             [
                 f"loss {scalars.get('total_loss', float('nan')):.3f}" + (f" ({groups})" if groups else ""),
                 f"lr {self.trainer.storage.history('lr').latest():.2e}",
-                f"{self._images_per_step / max(recent.total, 1e-9):.1f} images/s",
+                f"{self.trainer.images_per_step / max(recent.total, 1e-9):.1f} images/s",
                 f"data wait {100 * recent.waiting_share:.0f}%",
                 f"memory {memory_now()}",
                 f"eta {datetime.timedelta(seconds=round(seconds))}",

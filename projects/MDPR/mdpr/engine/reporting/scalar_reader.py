@@ -3,7 +3,6 @@
 from fastreid.engine.hooks import HookBase
 from fastreid.utils import comm
 
-from mdpr.engine.reporting.clock import RunClock
 from mdpr.engine.reporting.loss_groups import loss_groups
 from mdpr.engine.reporting.memory import memory_now
 
@@ -18,22 +17,19 @@ MEASURED_SCALARS = (
 
 
 class ScalarReader(HookBase):
-    """Reads the means of the step's scalars every ``period`` steps and at the end of an epoch.
+    """Reads the means of the step's scalars every ``SOLVER.LOG_PERIOD`` steps and at the end of an epoch.
 
     They go to the run's storage, the loss terms also summed by group (``loss_group/hard``, ...), with
     speed, share of the time spent waiting for data, and memory of the first process. Every process runs
     it, since the means are over all of them.
     """
 
-    def __init__(self, clock: RunClock, period: int, images_per_step: int) -> None:
-        self._clock = clock
-        self._period = period
-        self._images_per_step = images_per_step
+    def __init__(self) -> None:
         self._latest: dict[str, float] = {}
 
     def after_step(self) -> None:
         """Read where it is time."""
-        if (self.trainer.iter + 1) % self._period == 0:
+        if (self.trainer.iter + 1) % self.trainer.cfg.SOLVER.LOG_PERIOD == 0:
             self._read()
 
     def after_epoch(self) -> None:
@@ -50,7 +46,7 @@ class ScalarReader(HookBase):
     def _read(self) -> None:
         self.trainer.step.settle()
         means = self.trainer.step.scalars.read()
-        time, steps = self._clock.take_mark()
+        time, steps = self.trainer.clock.take_mark()
         if not means or not comm.is_main_process():
             return
         self._latest = means
@@ -59,7 +55,7 @@ class ScalarReader(HookBase):
         if steps:
             scalars["data_time"] = time.waiting / steps
             scalars["data_wait_share"] = time.waiting_share
-            scalars["images_per_second"] = self._images_per_step * steps / max(time.total, 1e-9)
+            scalars["images_per_second"] = self.trainer.images_per_step * steps / max(time.total, 1e-9)
         memory = memory_now()
         scalars["memory/resident_gb"] = memory.resident / 2**30
         if memory.gpu is not None:

@@ -1,6 +1,7 @@
 """What it takes to leave a run at one step and to enter it again at the same.
 
-Which object holds which state, and where it is in a checkpoint (`run_checkpoints`, `state_holders`):
+Which object holds which state, and where it is in a checkpoint (`run_checkpoints`, and what
+`Trainer.checkpointables` names):
 
 =====================================  ==================================  ================================
 state                                  object                              key in the checkpoint
@@ -23,5 +24,6 @@ seed, batch size, sampler, processes   the config                          ``run
 
 Curves on the disk are cut back to the step that is resumed (`metrics_history`). `resume_points` says which
 checkpoint is gone on from and which ones stay, `signals` when a run is left, and `output_dir` sets aside the
-files of a run that is not gone on from. Whoever adds an object with a state adds it to `state_holders`.
+files of a run that is not gone on from. Whoever adds an object with a state adds it to
+`Trainer.checkpointables`.
 """

@@ -74,24 +74,14 @@ def _step(line: bytes) -> int | None:
         return None
 
 
-class MetricsFile(JSONWriter):
-    """``metrics.json``, from a step on."""
-
-    def __init__(self, path: str, first_step: int) -> None:
-        last = truncate_metrics(path, first_step)
-        super().__init__(path)
-        self._last_write = last
-
-
-class TensorBoard(TensorboardXWriter):
-    """Curves that hide what was logged of steps that are done again."""
-
-    def __init__(self, folder: str, first_step: int) -> None:
-        super().__init__(folder, **({"purge_step": first_step} if first_step else {}))
-        self._last_write = first_step - 1
-
-
 def curve_writers(folder: str, first_step: int) -> list[EventWriter]:
-    """Writers of ``metrics.json`` and of curves for TensorBoard in ``folder``, from a step on."""
+    """Writers of ``metrics.json`` and of curves for TensorBoard in ``folder``, from a step on.
+
+    Both hide what was logged of steps that are done again.
+    """
     path = str(Path(folder) / "metrics.json")
-    return [MetricsFile(path, first_step), TensorBoard(folder, first_step)]
+    last = truncate_metrics(path, first_step)
+    file = JSONWriter(path)
+    curves = TensorboardXWriter(folder, **({"purge_step": first_step} if first_step else {}))
+    file._last_write, curves._last_write = last, first_step - 1
+    return [file, curves]

@@ -6,7 +6,6 @@ Names: ``model_iter_<steps>`` within an epoch, ``model_<epoch>`` (from 0, as fas
 
 import logging
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def find_resume_point(folder: str | Path) -> tuple[Path, dict[str, Any]] | None:
         CheckpointError: there are checkpoints, and none of them is sound.
     """
     folder = Path(folder)
-    named = _named_last(folder)
+    named = named_last(folder)
     others = sorted(
         (path for path in folder.glob("model_*.pth") if path != named), key=_progress, reverse=True
     )
@@ -54,8 +53,8 @@ def find_resume_point(folder: str | Path) -> tuple[Path, dict[str, Any]] | None:
             damaged.append(path.name)
             logger.warning("Not resuming from %s: %s", path.name, error)
             continue
-        if not _is_of_a_run(content):
-            continue
+        if "epoch" not in content or "optimizer" not in content:
+            continue  # of no run
         if damaged:
             logger.warning("Resuming from %s, the newest sound checkpoint", path.name)
         return path, content
@@ -122,7 +121,8 @@ def prune(folder: str | Path, keep: int, current: str, steps: int, steps_per_epo
         path.unlink()
 
 
-def _named_last(folder: Path) -> Path | None:
+def named_last(folder: Path) -> Path | None:
+    """The checkpoint that ``last_checkpoint`` names, or None."""
     try:
         name = (folder / LAST).read_text().strip()
     except (FileNotFoundError, UnicodeDecodeError):
@@ -137,7 +137,3 @@ def _progress(path: Path) -> tuple[int, int]:
         return int(content.get("epoch", -1)) + 1, int(content.get("iteration", -1))
     except Exception:  # whatever is wrong with it is said when it is read
         return -1, -1
-
-
-def _is_of_a_run(content: Mapping[str, Any]) -> bool:
-    return "epoch" in content and "optimizer" in content

@@ -10,7 +10,7 @@ from fastreid.utils import comm
 from fastreid.utils.events import EventStorage
 
 from mdpr.engine.resume.metrics_history import history_state, restore_history
-from mdpr.engine.resume.random_state import gather_random_states, restore_random_state
+from mdpr.engine.resume.random_state import random_state, restore_random_state
 from mdpr.engine.resume.resume_points import agreed_resume_point, prune, step_name
 from mdpr.engine.resume.run_shape import changes_of_shape, place_in_run, run_shape
 from mdpr.files import remove_leftovers
@@ -58,7 +58,7 @@ class RunCheckpoints:
         trainer = self._trainer
         trainer.step.settle()
         epochs = trainer.epoch if epochs is None else epochs
-        random, unread = gather_random_states(), comm.gather(trainer.step.scalars.state_dict())
+        random, unread = comm.gather(random_state()), comm.gather(trainer.step.scalars.state_dict())
         if tag:
             self._newest = (epochs, steps)
         if not comm.is_main_process():

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +30,15 @@ class SignalWatch:
     """While entered, in the main thread, notes the first SIGTERM or SIGINT and ends on the second.
 
     In any other thread it notes nothing, as Python delivers signals to the main thread only.
+
+    Attributes:
+        received: the first signal's number in this process; 0 before there was one.
     """
 
     _active: "SignalWatch | None" = None
 
     def __init__(self) -> None:
-        self._received = 0
+        self.received = 0
         self._may_exit = False
 
     def __enter__(self) -> "SignalWatch":
@@ -45,8 +47,8 @@ class SignalWatch:
         reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
         self._wakeup_before = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
-        # The handlers do nothing, but without one Python's C-level handler does not run either.
-        self._handlers_before = {s: signal.signal(s, _do_nothing) for s in WATCHED}
+        # The thread does the work, but without a handler Python's C-level one does not run either.
+        self._handlers_before = {s: signal.signal(s, lambda *_: None) for s in WATCHED}
         self._thread = threading.Thread(target=self._watch, args=(reading,), daemon=True)
         self._thread.start()
         SignalWatch._active = self
@@ -69,17 +71,12 @@ class SignalWatch:
         self._thread.join()
         os.close(self._writing)
 
-    @property
-    def received(self) -> int:
-        """The first signal's number in this process; 0 before there was one."""
-        return self._received
-
     @contextmanager
     def exit_at_once(self) -> Iterator[None]:
         """A block in which nothing would be lost: the first signal already ends the process."""
         self._may_exit = True
-        if self._received:
-            self._exit(self._received, "everything is saved")
+        if self.received:
+            self._exit(self.received, "everything is saved")
         try:
             yield
         finally:
@@ -93,9 +90,9 @@ class SignalWatch:
 
     def _on_signal(self, number: int) -> None:
         name = signal.Signals(number).name
-        if self._received:
+        if self.received:
             self._exit(number, f"a second signal ({name}), nothing more is saved")
-        self._received = number
+        self.received = number
         if self._may_exit:
             self._exit(number, f"{name} during evaluation, everything is saved")
         logger.info("%s: finishing this step and saving; another one ends the run at once", name)
@@ -115,10 +112,6 @@ class SignalWatch:
         if cls._active is not None:
             signal.set_wakeup_fd(-1)
             cls._active = None
-
-
-def _do_nothing(number: int, frame: Any) -> None:
-    """The watching thread does the work."""
 
 
 os.register_at_fork(after_in_child=SignalWatch._leave_in_child)

@@ -10,7 +10,6 @@ from mdpr.engine.steps.ema import AveragedWeights
 from mdpr.engine.steps.mixed_precision import Precision
 from mdpr.engine.steps.nonfinite import NonFiniteGuard
 from mdpr.engine.steps.training_step import TrainingStep
-from mdpr.engine.training_settings import TrainingSettings
 from mdpr.errors import ConfigError
 
 
@@ -20,21 +19,19 @@ def build_step(
     data_loader: Any,
     optimizer: Optimizer,
     parameters: Any,
-    *,
-    settings: TrainingSettings,
 ) -> TrainingStep:
     """The step under ``SOLVER``."""
-    decay = settings.ema_decay
+    solver = cfg.SOLVER
     return TrainingStep(
         model,
         data_loader,
         optimizer,
         parameters,
         precision=Precision.from_config(cfg),
-        accumulate=settings.accumulate,
-        guard=NonFiniteGuard(cfg.OUTPUT_DIR, cfg.dump(), max_skipped=settings.skip_nonfinite),
-        compiled=cfg.SOLVER.COMPILE,
-        averaged=None if decay is None else AveragedWeights(model, decay),
+        accumulate=solver.ACCUMULATE,
+        guard=NonFiniteGuard(cfg.OUTPUT_DIR, cfg.dump(), max_skipped=solver.SKIP_NONFINITE),
+        compiled=solver.COMPILE,
+        averaged=AveragedWeights(model, solver.EMA.DECAY) if solver.EMA.ENABLED else None,
     )
 
 

@@ -17,7 +17,7 @@ class Precision:
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> "Precision":
-        """``SOLVER.AMP``, which `TrainingSettings.from_config` has checked."""
+        """``SOLVER.AMP``, which `mdpr.engine.run_rules` has checked."""
         amp = cfg.SOLVER.AMP
         return cls(DTYPES[amp.DTYPE] if amp.ENABLED else torch.float32)
 

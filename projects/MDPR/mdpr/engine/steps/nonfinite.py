@@ -9,7 +9,7 @@ from fastreid.utils import comm
 from torch import nn
 
 from mdpr.engine.steps.attempt import Attempt
-from mdpr.engine.steps.report import NonFiniteReport
+from mdpr.engine.steps.report import blamed_part, report_text, save_step
 from mdpr.errors import NonFiniteError
 
 logger = logging.getLogger(__name__)
@@ -44,10 +44,10 @@ class NonFiniteGuard:
         Raises:
             NonFiniteError: no further step may be left out.
         """
-        report = NonFiniteReport.of(attempt, losses_finite)
+        blamed, reason = blamed_part(attempt, losses_finite), "gradients" if losses_finite else "loss"
         # Nobody goes on before the files are there: a process that ends takes the others with it.
-        saved = self._save(report, model)
-        messages = comm.all_gather(f"{report.message()}{saved}" if report.batches else "")
+        saved = self._save(blamed, reason, model)
+        messages = comm.all_gather(f"{report_text(blamed, reason)}{saved}" if blamed.batches else "")
         message = "\n".join(filter(None, messages))
         if self.skipped >= self._max_skipped:
             raise NonFiniteError(message + self._advice())
@@ -59,16 +59,16 @@ class NonFiniteGuard:
             self._max_skipped,
         )
 
-    def _save(self, report: NonFiniteReport, model: nn.Module) -> str:
-        first = comm.all_gather(bool(report.batches)).index(True)
-        if not (report.batches and self._output_dir):
+    def _save(self, blamed: Attempt, reason: str, model: nn.Module) -> str:
+        first = comm.all_gather(bool(blamed.batches)).index(True)
+        if not (blamed.batches and self._output_dir):
             return ""
         rank = comm.get_rank()
         # The usual name for the first process that has something to show.
         name = "nonfinite.pth" if rank == first else f"nonfinite_rank{rank}.pth"
         path = Path(self._output_dir) / name
         try:
-            report.save(path, model, config=self._config)
+            save_step(path, blamed, reason, model, self._config)
         except OSError as error:  # what is wrong with the loss is worth more than this
             return f"\n  could not be saved in {path}: {error}"
         return f"\n  saved; to replay it: python scripts/replay_step.py {path}"

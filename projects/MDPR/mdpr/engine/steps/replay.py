@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +22,6 @@ from mdpr.errors import CheckpointError
 NEEDED = ("batches", "config", "iteration", "losses", "model", "random_states", "reason")
 
 
-@dataclass(frozen=True)
-class FirstNonFinite:
-    """Where numbers that are not finite turn up first."""
-
-    module: str  # path of the module in the model, and its class
-    values: tuple[int, int]  # how many values are not finite, of how many
-    input_finite: bool  # whether all that the module was given is finite
-    input_largest: float  # largest finite magnitude in what it was given
-
-    def __str__(self) -> str:
-        state = "finite" if self.input_finite else "not finite either"
-        return (
-            f"{self.module}: {self.values[0]:,} of {self.values[1]:,} values; its input is {state} "
-            f"(largest finite magnitude {self.input_largest:g})"
-        )
-
-
 @dataclass
 class Replay:
     """What came out of a step computed again.
@@ -46,7 +30,8 @@ class Replay:
         losses: the terms by name.
         bad_weights: names of weights and buffers that are not finite before the step.
         images_finite: whether the batch itself is.
-        first_output: where the forward pass stops being finite; None where it does not within a module.
+        first_output: where the forward pass stops being finite, in words: path and class of the module, how
+            many values, and its input; None where it does not within a module.
         first_gradient: module to whose output the first bad gradient belongs, in the order of the
             backward pass; None where there was none, or no backward pass.
         bad_gradients: names of parameters whose gradients are not finite.
@@ -56,7 +41,7 @@ class Replay:
     losses: dict[str, float] = field(default_factory=dict)
     bad_weights: list[str] = field(default_factory=list)
     images_finite: bool = True
-    first_output: FirstNonFinite | None = None
+    first_output: str | None = None
     first_gradient: str | None = None
     bad_gradients: list[str] = field(default_factory=list)
     anomaly: str | None = None
@@ -136,36 +121,27 @@ class SavedStep:
 def _watch(model: nn.Module, result: Replay) -> None:
     for name, module in model.named_modules():
         label = f"{name or 'the model'} ({type(module).__name__})"
-        module.register_forward_hook(_output_hook(label, result))
+        module.register_forward_hook(partial(_look_at_output, label, result))
 
 
-def _output_hook(label: str, result: Replay) -> Any:
-    def look(_: nn.Module, inputs: Any, output: Any) -> None:
-        outputs = list(_tensors(output))
-        if result.first_output is None and not all(map(_finite, outputs)):
-            given = [value for value in _tensors(inputs) if value.is_floating_point()]
-            result.first_output = FirstNonFinite(
-                module=label,
-                values=(
-                    sum(int((~value.isfinite()).sum()) for value in outputs),
-                    sum(value.numel() for value in outputs),
-                ),
-                input_finite=all(map(_finite, given)),
-                input_largest=max(map(_largest, given), default=0.0),
-            )
-        for value in outputs:
-            if value.requires_grad:
-                value.register_hook(_gradient_hook(label, result))
-
-    return look
+def _look_at_output(label: str, result: Replay, _: nn.Module, inputs: Any, output: Any) -> None:
+    outputs = list(_tensors(output))
+    if result.first_output is None and not all(map(_finite, outputs)):
+        given = [value for value in _tensors(inputs) if value.is_floating_point()]
+        bad = sum(int((~value.isfinite()).sum()) for value in outputs)
+        result.first_output = (
+            f"{label}: {bad:,} of {sum(value.numel() for value in outputs):,} values; its input is "
+            f"{'finite' if all(map(_finite, given)) else 'not finite either'} "
+            f"(largest finite magnitude {max(map(_largest, given), default=0.0):g})"
+        )
+    for value in outputs:
+        if value.requires_grad:
+            value.register_hook(partial(_look_at_gradient, label, result))
 
 
-def _gradient_hook(label: str, result: Replay) -> Any:
-    def look(gradient: Tensor) -> None:
-        if result.first_gradient is None and not _finite(gradient):
-            result.first_gradient = label
-
-    return look
+def _look_at_gradient(label: str, result: Replay, gradient: Tensor) -> None:
+    if result.first_gradient is None and not _finite(gradient):
+        result.first_gradient = label
 
 
 def _backward(model: nn.Module, total: Any, result: Replay, anomaly: bool) -> None:

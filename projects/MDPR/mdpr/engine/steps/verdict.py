@@ -1,12 +1,28 @@
 """Whether a step may be taken: decided on the device, and read by the host when it is ready."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
 from fastreid.utils import comm
+from torch import Tensor, nn
 
 from mdpr.engine.steps.attempt import Attempt
+
+
+def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
+    """Length of all gradients as one vector, on their device and without a wait.
+
+    It is infinite or NaN as soon as a single number in them is.
+
+    Returns:
+        Scalar >= 0; 0 where there is no gradient.
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if not gradients:
+        return torch.zeros(())
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
 
 
 @dataclass(frozen=True)
@@ -42,7 +58,8 @@ class Verdict:
 
     def __init__(self, attempt: Attempt, signal: int = 0, scaler: torch.amp.GradScaler | None = None) -> None:
         bad_losses, bad_gradients = ~attempt.finite_losses().all(), ~attempt.gradient_norm.isfinite()
-        shrinkable = torch.zeros_like(bad_losses) if scaler is None else scaler._get_scale_async() > 1
+        factor = None if scaler is None else scaler._get_scale_async()
+        shrinkable = torch.zeros_like(bad_losses) if factor is None else factor > 1
         flags = torch.stack([bad_losses, bad_gradients, shrinkable]).float()
         flags = torch.cat([flags, flags.new_full((1,), signal)])
         if comm.get_world_size() > 1:

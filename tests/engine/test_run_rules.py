@@ -1,9 +1,10 @@
 import re
 
 import pytest
+from mdpr.engine.run_rules import RUN_RULES
 from mdpr.engine.setup import make_config
-from mdpr.engine.training_settings import TrainingSettings
 from mdpr.errors import ConfigError
+from mdpr.rules import check_rules
 from support.configs import tiny_config
 
 BAD_VALUES = [
@@ -31,19 +32,10 @@ def test_bad_value_is_named_before_anything_starts(key, value, allowed):
 
 def test_nan_is_no_decay():
     with pytest.raises(ConfigError, match=r"SOLVER.EMA.DECAY is nan: expected a number"):
-        TrainingSettings.from_config(tiny_config("SOLVER.EMA.DECAY", float("nan")))
+        check_rules(tiny_config("SOLVER.EMA.DECAY", float("nan")), RUN_RULES)
 
 
 @pytest.mark.parametrize("key", ["SOLVER.ACCUMULATE", "SOLVER.EARLY_STOPPING.PATIENCE"])
 def test_a_value_of_another_type_is_named(key):
     with pytest.raises(ConfigError, match=key.rpartition(".")[2]):
         make_config("", [key, "two"])
-
-
-def test_defaults_change_nothing():
-    settings = TrainingSettings.from_config(tiny_config())
-    assert settings.accumulate == 1
-    assert settings.skip_nonfinite == settings.patience == 0
-    assert settings.ema_decay is None
-    on = TrainingSettings.from_config(tiny_config("SOLVER.EMA.ENABLED", True))
-    assert on.ema_decay == 0.999

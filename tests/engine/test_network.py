@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from mdpr.engine.evaluated_form import check_deploy_config, evaluated_form
+from mdpr.engine.network import check_deploy_config, evaluated_form
 from mdpr.engine.trainer import Trainer
 from mdpr.errors import ConfigError
 from mdpr.evaluation import load_features
