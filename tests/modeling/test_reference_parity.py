@@ -7,16 +7,11 @@ from fastreid.modeling.meta_arch import build_model
 from fastreid.utils.events import EventStorage
 from mdpr.checkpoint import convert_official_state_dict, to_official_state_dict
 from mdpr.engine.network import build_network
-from support import reference
+from mdpr_doctor import reference
 from support.configs import config
 
 VALUE_TOLERANCE = 1e-4
 NORM_TOLERANCE = 1e-3
-OPTION_NAMES = {
-    "MODEL.BACKBONE.EMBEDDING_DIM": "MODEL.MDPR.EMBEDDING_DIM",
-    "PART_NUM": "MODEL.MDPR.NUM_PARTS",
-    "ATTN_NUM": "MODEL.MDPR.NUM_ATTENTIONS",
-}
 
 
 @pytest.fixture(scope="module", params=reference.RUNS)
@@ -31,31 +26,18 @@ def accelerated(request):
 
 @pytest.fixture
 def model(run, accelerated):
-    options = [
-        OPTION_NAMES.get(option, option) if i % 2 == 0 else option for i, option in enumerate(run["options"])
-    ]
-    size = run["image_size"]
-    cfg = config(
-        "Base-MDPR.yml",
-        *options,
-        *("MODEL.HEADS.NUM_CLASSES", run["num_classes"]),
-        *("INPUT.SIZE_TRAIN", size, "INPUT.SIZE_TEST", size),
-    )
+    options = [part for pair in reference.options(run).items() for part in pair]
+    cfg = config("Base-MDPR.yml", *options)
     model = build_network(cfg) if accelerated else build_model(cfg)
     weights = convert_official_state_dict(reference.state_dict(run["state_dict_shapes"]))
     model.load_state_dict(weights, strict=True)
     return model
 
 
-def batch(run) -> dict[str, torch.Tensor]:
-    images = reference.images(run["image_seed"], run["batch"], *run["image_size"])
-    return {"images": images, "targets": torch.tensor(run["targets"])}
-
-
 def test_eval_features(run, model):
     model.eval()
     with torch.no_grad():
-        features = model(batch(run)).numpy()
+        features = model(reference.batch(run)).numpy()
     expected = run["eval_features"]
     assert features.shape == expected.shape
     error = np.abs(features - expected).max() / np.abs(expected).max()
@@ -66,7 +48,7 @@ def test_eval_features(run, model):
 def test_losses(run, model):
     model.train()
     with EventStorage():
-        losses = model(batch(run))
+        losses = model(reference.batch(run))
     assert set(losses) == set(run["losses"])
     for name, expected in run["losses"].items():
         assert losses[name].item() == pytest.approx(expected, rel=VALUE_TOLERANCE), name
@@ -82,7 +64,7 @@ def test_gradient_norms(run, model):
     """In float64: in float32 a single ReLU close to zero may open or close with the number of threads."""
     model.double().train()
     with EventStorage():
-        sum(model(batch(run)).values()).backward()
+        sum(model(reference.batch(run)).values()).backward()
     gradients = to_official_state_dict(
         {n: torch.zeros(0) if p.grad is None else p.grad for n, p in model.named_parameters()}
     )

@@ -7,17 +7,23 @@ file. NumPy's PCG64 stream is stable across platforms and versions.
 import json
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+FIXTURES = Path(__file__).resolve().parent / "fixtures"
 RUNS = ("official_r18", "official_r18_ibn_p3_m3")
+_OPTION_NAMES = {
+    "MODEL.BACKBONE.EMBEDDING_DIM": "MODEL.MDPR.EMBEDDING_DIM",
+    "PART_NUM": "MODEL.MDPR.NUM_PARTS",
+    "ATTN_NUM": "MODEL.MDPR.NUM_ATTENTIONS",
+}
 # Norms that end a residual block: damped, so that deep nets stay finite.
 RESIDUAL_TAIL = (".bn2.weight", ".bn3.weight")
 
 
-def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
+def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:  # noqa: PLR0911 - one for each kind
     """The tensor that the reference runs stored under an official name."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     if name.endswith("num_batches_tracked"):
@@ -43,12 +49,30 @@ def images(seed: int, batch: int, height: int, width: int) -> torch.Tensor:
     return torch.from_numpy(rng.integers(0, 256, (batch, 3, height, width)).astype(np.float32))
 
 
-def run(name: str) -> dict:
+def run(name: str) -> dict[str, Any]:
     """Options and numbers of a reference run, with ``eval_features`` beside them."""
     numbers = json.loads((FIXTURES / f"{name}.json").read_text())
     with np.load(FIXTURES / f"{name}.npz") as arrays:
         numbers["eval_features"] = arrays["eval_features"]
     return numbers
+
+
+def options(run: dict[str, Any]) -> dict[str, Any]:
+    """What the run sets on top of the paper's recipe, under this project's keys."""
+    pairs = zip(run["options"][::2], run["options"][1::2], strict=True)
+    size = run["image_size"]
+    return {
+        **{_OPTION_NAMES.get(key, key): value for key, value in pairs},
+        "MODEL.HEADS.NUM_CLASSES": run["num_classes"],
+        "INPUT.SIZE_TRAIN": size,
+        "INPUT.SIZE_TEST": size,
+    }
+
+
+def batch(run: dict[str, Any], device: str = "cpu") -> dict[str, torch.Tensor]:
+    """The run's batch, as fast-reid's."""
+    pixels = images(run["image_seed"], run["batch"], *run["image_size"])
+    return {"images": pixels.to(device), "targets": torch.tensor(run["targets"], device=device)}
 
 
 def state_dict(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
