@@ -31,7 +31,7 @@ def lint(folder: Path) -> subprocess.CompletedProcess:
 
 @pytest.fixture
 def copied(tmp_path):
-    for package in ("mdpr", "synth_persons"):
+    for package in ("mdpr", "mdpr_doctor", "synth_persons"):
         shutil.copytree(PACKAGES / package, tmp_path / package)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
@@ -44,6 +44,7 @@ def copied(tmp_path):
         ("mdpr/config.py", "from mdpr.errors import ConfigError", "mdpr.config"),
         ("mdpr/evaluation/gather.py", "import mdpr.checkpoint.reading", "mdpr.evaluation.gather"),
         ("synth_persons/draw.py", "import mdpr.errors", "synth_persons.draw"),
+        ("mdpr/cli/train.py", "import mdpr_doctor.finding", "mdpr.cli.train"),
     ],
 )
 def test_an_import_that_climbs_is_found(copied, file, line, named):

@@ -28,7 +28,7 @@ from mdpr.engine.setup import make_config
 from mdpr.engine.steps import TrainingStep
 from mdpr.engine.steps.mixed_precision import DTYPES, Precision
 from mdpr.host import cpu_computes_in_bfloat16
-from support import reference  # type: ignore[import-not-found]
+from mdpr_doctor import reference
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 

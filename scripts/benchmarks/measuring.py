@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 import torch
 from mdpr.host import return_free_memory, usable_cores
+from mdpr_doctor.facts import line_of
 from torch.utils.flop_counter import FlopCounterMode
 
 logger = logging.getLogger(__name__)
@@ -135,7 +136,7 @@ def forget_peak() -> None:
 
 def megabytes(key: str, file: str = "/proc/self/status") -> float | None:
     """Resident memory of this process, ``VmRSS`` now and ``VmHWM`` at its highest; None but on Linux."""
-    line = _line_of(file, key)
+    line = line_of(file, key)
     return None if line is None else int(line.split()[0]) / 1024
 
 
@@ -146,19 +147,10 @@ def describe_machine() -> dict[str, str]:
     instructions += ["AMX"] if torch.cpu._is_amx_tile_supported() else []
     instructions += ["AVX512-BF16"] if torch.cpu._is_avx512_bf16_supported() else []
     return {
-        "processor": _line_of("/proc/cpuinfo", "model name") or platform.processor(),
+        "processor": line_of("/proc/cpuinfo", "model name") or platform.processor(),
         "cores": f"{usable_cores()}, {torch.get_num_threads()} used",
         "memory": "unknown" if memory is None else f"{memory / 1024:.0f} GiB",
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "libraries": ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
         "instructions": ", ".join(instructions),
     }
-
-
-def _line_of(file: str, key: str) -> str | None:
-    """Read what stands behind ``key:`` in a file of the system; None where there is no such file."""
-    with contextlib.suppress(OSError):
-        for line in Path(file).read_text().splitlines():
-            if line.startswith(key):
-                return line.partition(":")[2].strip()
-    return None

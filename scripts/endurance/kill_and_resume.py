@@ -10,8 +10,9 @@ from pathlib import Path
 from mdpr.checkpoint.checkpointer import LAST
 from mdpr.checkpoint.reading import read_checkpoint
 from mdpr.errors import MDPRError
+from mdpr_doctor.miniature import draw_miniature
 
-from endurance.miniature_run import draw_miniature, miniature_options
+from endurance.miniature_run import miniature_options
 from endurance.run_comparison import compare_runs
 from endurance.training_process import TrainingProcess
 

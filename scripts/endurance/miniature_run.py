@@ -1,35 +1,15 @@
 """A training that takes seconds: few images, a small network, every augmentation."""
 
-from pathlib import Path
+from mdpr_doctor.miniature import CAMERAS, IMAGES, TRAIN_IDENTITIES
 
-from PIL import Image
-from synth_persons.generate import draw_samples
-from synth_persons.spec import SynthPersonsSpec
+__all__ = ["STEPS_PER_EPOCH", "miniature_options"]
 
-__all__ = ["STEPS_PER_EPOCH", "draw_miniature", "miniature_options"]
-
-TRAIN_IDENTITIES = 6
-TEST_IDENTITIES = 3
-CAMERAS = 2
-IMAGES = 4  # of an identity, by a camera
 BATCH = 12
 STEPS_PER_EPOCH = TRAIN_IDENTITIES * CAMERAS * IMAGES // BATCH
 
 
-def draw_miniature(root: Path) -> None:
-    """Draw a few people of SynthPersons into ``<root>/miniature``, as `ImageFolderReID` reads them."""
-    spec = SynthPersonsSpec(height=64, width=32)
-    identities = range(1, TRAIN_IDENTITIES + TEST_IDENTITIES + 1)
-    for sample in draw_samples(spec, identities, range(1, CAMERAS + 1), IMAGES):
-        split = "query" if sample.index == 0 else "gallery"
-        split = "train" if sample.identity <= TRAIN_IDENTITIES else split
-        folder = root / "miniature" / split / str(sample.identity) / str(sample.camera)
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(sample.image).save(folder / f"{sample.index}.jpg", quality=90)
-
-
 def miniature_options(epochs: int) -> list[str]:
-    """Options for ``train_net.py``: the training on `draw_miniature`'s images.
+    """Options for ``train_net.py``: the training on the images of `mdpr_doctor.miniature`.
 
     Args:
         epochs: how long it is.

@@ -5,7 +5,7 @@ import math
 
 import pytest
 from benchmarks import fidelity
-from support import reference
+from mdpr_doctor import reference
 
 
 @pytest.fixture(scope="module")

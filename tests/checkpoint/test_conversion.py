@@ -7,7 +7,7 @@ from mdpr.checkpoint import read_checkpoint, state_dict_of, to_official_state_di
 from mdpr.checkpoint.conversion import convert_file
 from mdpr.checkpoint.implied_config import implied_overrides
 from mdpr.errors import CheckpointError
-from support import reference
+from mdpr_doctor import reference
 from support.configs import config, tiny_config
 from support.processes import python
 

@@ -8,8 +8,7 @@ from fastreid.modeling.meta_arch import build_model
 from mdpr.checkpoint import convert_official_state_dict, to_official_state_dict
 from mdpr.checkpoint.official import is_official
 from mdpr.errors import CheckpointError
-from support.configs import config
-from support.reference import FIXTURES
+from support.configs import ROOT, config
 
 FULL = {
     "official_r50_duke": "Duke/mdpr_R50.yml",
@@ -18,7 +17,7 @@ FULL = {
 
 
 def official(name, later_variant=False):
-    shapes = json.loads((FIXTURES / f"{name}.keys.json").read_text())
+    shapes = json.loads((ROOT / "tests/fixtures" / f"{name}.keys.json").read_text())
     # Without storage: shapes are what matters, and full weights are large.
     weights = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
     if later_variant:

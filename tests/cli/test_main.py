@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from unittest.mock import Mock
 
 import pytest
-from mdpr.cli.main import SUBCOMMANDS, main
+from mdpr.cli.main import SUBCOMMANDS, main, module_of
 from mdpr.cli.reporting import subcommand
 from mdpr.errors import ConfigError
 from support.processes import python
@@ -56,5 +56,4 @@ def test_what_the_user_can_mend_is_one_line_and_a_defect_keeps_its_traceback(cap
 
 def test_subcommands_are_modules():
     for name in SUBCOMMANDS:
-        module = importlib.import_module(f"mdpr.cli.{name.replace('-', '_')}")
-        assert callable(module.main)
+        assert callable(importlib.import_module(module_of(name)).main)

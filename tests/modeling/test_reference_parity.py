@@ -9,7 +9,7 @@ from fastreid.modeling.meta_arch import build_model
 from fastreid.utils.events import EventStorage
 from mdpr.checkpoint import convert_official_state_dict, to_official_state_dict
 from mdpr.engine.network import build_network
-from support import reference
+from mdpr_doctor import reference
 from support.configs import config
 
 VALUE_TOLERANCE = 1e-4

@@ -7,17 +7,14 @@ import time
 
 import pytest
 import torch
-from endurance.miniature_run import (
-    STEPS_PER_EPOCH,
-    draw_miniature,
-    miniature_options,
-)
+from endurance.miniature_run import STEPS_PER_EPOCH, miniature_options
 from endurance.run_comparison import compare_runs
 from fastreid.engine import default_argument_parser
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
 from mdpr.checkpoint.reading import read_checkpoint
 from mdpr.engine import resume
 from mdpr.engine.trainer import Trainer
+from mdpr_doctor.miniature import draw_miniature
 from support.configs import CONFIGS, ONE_BRANCH
 from support.processes import start_train_net
 from support.training import run_here

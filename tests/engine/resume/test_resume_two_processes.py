@@ -6,13 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
-from endurance.miniature_run import (
-    STEPS_PER_EPOCH,
-    draw_miniature,
-    miniature_options,
-)
+from endurance.miniature_run import STEPS_PER_EPOCH, miniature_options
 from endurance.run_comparison import compare_runs
 from mdpr.checkpoint.reading import read_checkpoint
+from mdpr_doctor.miniature import draw_miniature
 from support.processes import start_train_net, train_net
 
 EPOCHS = 2

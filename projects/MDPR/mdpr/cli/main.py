@@ -13,8 +13,9 @@ SUBCOMMANDS = {
     "check-dataset": "read a whole data set and say what would go wrong",
     "convert": "convert weights of the authors' release, or back to it",
     "replay": "compute a step that was not finite again, and say where it breaks",
+    "doctor": "check this machine: what is installed, and whether it computes what it should",
 }
-"""What each does; ``check-dataset`` lives in ``mdpr.cli.check_dataset``, and so on."""
+"""What each does; `module_of` says where it lives."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,8 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{did_you_mean(name, SUBCOMMANDS)}\n"
         )
         return 2
-    module = importlib.import_module(f"mdpr.cli.{name.replace('-', '_')}")
-    return module.main(rest)
+    return importlib.import_module(module_of(name)).main(rest)
+
+
+def module_of(name: str) -> str:
+    """Where a subcommand is: ``check-dataset`` in `mdpr.cli.check_dataset`, the doctor in its own package."""
+    return "mdpr_doctor.command" if name == "doctor" else f"mdpr.cli.{name.replace('-', '_')}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+FIXTURES = Path(__file__).resolve().parent / "fixtures"
 RUNS = ("official_r18", "official_r18_ibn_p3_m3")
 _OPTION_NAMES = {
     "MODEL.BACKBONE.EMBEDDING_DIM": "MODEL.MDPR.EMBEDDING_DIM",
@@ -23,7 +23,7 @@ _OPTION_NAMES = {
 RESIDUAL_TAIL = (".bn2.weight", ".bn3.weight")
 
 
-def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
+def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:  # noqa: PLR0911 - one for each kind
     """The tensor that the reference runs stored under an official name."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     if name.endswith("num_batches_tracked"):
