@@ -113,4 +113,4 @@ def test_a_run_on_the_cpu_takes_nothing_of_a_gpu(monkeypatch):
     assert restore_random_state(state, 0, 0)
     assert memory_now().gpu is memory_peak().gpu is None
     cfg, _ = make_config("", ["MODEL.DEVICE", "cpu"])
-    assert ReidEvaluator(cfg, 1)._device() == "cpu"
+    assert ReidEvaluator(cfg, 1)._device == "cpu"
