@@ -21,6 +21,7 @@ _RULES: Rules = {
 }
 _OWN_RULES: Rules = {
     "TEST.MDPR.PROTOCOL": Choice(PROTOCOLS),
+    "TEST.MDPR.PRECISION": Choice(("fp32", "bf16", "fp16")),
     "TEST.MDPR.RANKING_LENGTH": whole(1),
     "TEST.MDPR.SAVE_FEATURES": switch(),
     "TEST.MDPR.SAVE_RANKINGS": switch(),
