@@ -42,7 +42,7 @@ def copied(tmp_path):
     [
         ("mdpr/modeling/fusion.py", "import mdpr.kernels.convolution", "mdpr.modeling.fusion"),
         ("mdpr/config.py", "from mdpr.errors import ConfigError", "mdpr.config"),
-        ("mdpr/evaluation/gather.py", "import mdpr.checkpoint.reading", "mdpr.evaluation.gather"),
+        ("mdpr/evaluation/processes.py", "import mdpr.checkpoint.reading", "mdpr.evaluation.processes"),
         ("synth_persons/draw.py", "import mdpr.errors", "synth_persons.draw"),
         ("mdpr/cli/train.py", "import mdpr_doctor.finding", "mdpr.cli.train"),
     ],

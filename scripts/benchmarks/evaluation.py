@@ -25,8 +25,14 @@ import numpy as np
 import torch
 from fastreid.evaluation.rank import eval_market1501
 from fastreid.utils.compute_dist import compute_cosine_distance, compute_jaccard_distance
-from mdpr.evaluation import RankingResult, RerankedDistances, RerankOptions, rank, rank_features
-from mdpr.evaluation.distances.feature_distances import RetrievalFeatures
+from mdpr.evaluation import (
+    RankingResult,
+    RerankedDistances,
+    RerankOptions,
+    RetrievalFeatures,
+    rank,
+    rank_features,
+)
 from mdpr.evaluation.reranking.neighbours import nearest_neighbours
 from numpy.typing import NDArray
 
@@ -42,7 +48,7 @@ def measure_ours(size: Size, dimension: int) -> list[Row]:
     query, gallery, labels = synthetic_features(size, dimension)
     stages = Stages()
     stages.run("rank", lambda: rank_features(query, gallery, labels), _map_percent)
-    source = stages.run("re-rank: encode", lambda: RerankedDistances(query, gallery))
+    source = stages.run("re-rank: encode", lambda: _reranked(query, gallery))
     if size.fits_dense:  # fast-reid's returns distances, so these alone are what compares with it
         stages.run("re-rank: distances", lambda: _make_all_rows(source))
     stages.run("re-rank: distances and rank", lambda: rank(source, labels), _map_percent)
@@ -55,10 +61,10 @@ def measure_growth(size: Size, dimension: int) -> list[Row]:
     query, gallery, labels = synthetic_features(size, dimension)
     stages = Stages()
     stages.run("growth: rank", lambda: rank_features(query, gallery, labels))
-    images = RetrievalFeatures.from_features(query, gallery, "cosine").images
+    images = RetrievalFeatures.from_features(query, gallery).images
     nearest = RerankOptions().k1
     stages.run("growth: neighbours", lambda: nearest_neighbours(images, nearest))
-    source = stages.run("growth: neighbours and encode", lambda: RerankedDistances(query, gallery))
+    source = stages.run("growth: neighbours and encode", lambda: _reranked(query, gallery))
     stages.run("growth: distances and rank", lambda: rank(source, labels))
     return stages
 
@@ -96,7 +102,11 @@ def _warm_up() -> None:
     """What is made on first use (thread pools, BLAS buffers) belongs to no stage."""
     query, gallery, labels = synthetic_features(QUICK_GROWTH[0], 64)
     rank_features(query, gallery, labels)
-    rank(RerankedDistances(query, gallery), labels)
+    rank(_reranked(query, gallery), labels)
+
+
+def _reranked(query: NDArray[np.float32], gallery: NDArray[np.float32]) -> RerankedDistances:
+    return RerankedDistances(RetrievalFeatures.from_features(query, gallery))
 
 
 def _map_percent(result: RankingResult) -> float:

@@ -107,6 +107,7 @@ WRONG = [
     ("TEST.AQE.QE_K", 0, "1 or more"),
     ("TEST.MDPR.PROTOCOL", "duke", "one of market1501, cuhk03"),
     ("TEST.MDPR.DEPLOY", "fp16", "one of fp32, bf16, or ''"),
+    ("TEST.MDPR.PRECISION", "fp64", "one of fp32, bf16, fp16"),
     ("TEST.MDPR.RANKING_LENGTH", 0, "1 or more"),
     ("KD.EMA.MOMENTUM", math.nan, "a finite number"),
     ("OUTPUT_DIR", "", "the name of a folder"),

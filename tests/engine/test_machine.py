@@ -59,6 +59,14 @@ def test_gpus_are_counted(machine):
         make_config("", ["MODEL.DEVICE", "cuda:2"])
 
 
+def test_features_in_half_precision_are_for_gpus(machine):
+    machine(gpus=1, usable=True)
+    half = ["TEST.MDPR.PRECISION", "fp16"]
+    assert make_config("", half)[0].TEST.MDPR.PRECISION == "fp16"
+    with pytest.raises(ConfigError, match=r"TEST\.MDPR\.PRECISION is 'fp16': expected fp32 or bf16"):
+        make_config("", [*half, "MODEL.DEVICE", "cpu"])
+
+
 def test_hidden_gpus_are_none(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -113,4 +121,4 @@ def test_a_run_on_the_cpu_takes_nothing_of_a_gpu(monkeypatch):
     restore_random_state([state], 0, 0)
     assert memory_now().gpu is memory_peak().gpu is None
     cfg, _ = make_config("", ["MODEL.DEVICE", "cpu"])
-    assert ReidEvaluator(cfg, 1)._device() == "cpu"
+    assert ReidEvaluator(cfg, 1)._device == "cpu"

@@ -11,8 +11,8 @@ from fastreid.utils import comm, compute_dist
 from mdpr.config import add_mdpr_config
 from mdpr.evaluation import ReidEvaluator, load_features, load_rankings, score_saved_features
 from mdpr.evaluation.distances import feature_distances
-from mdpr.evaluation.distances.feature_distances import RetrievalFeatures
-from mdpr.evaluation.reranking import neighbours
+from mdpr.evaluation.distances.grid import to_grid
+from mdpr.evaluation.reranking import query_expansion
 from support.gather_worker import Task, evaluate_shards, free_port, shards
 from support.retrieval_by_loops import (
     cosine_distances,
@@ -96,17 +96,12 @@ def test_equals_fastreid(options, fastreid_on_cpu):
 def test_the_config_decides_about_the_gpu(options, wanted, has_gpu, device, monkeypatch):
     asked = []
 
-    def find_candidates(features, k, place):
-        asked.append(place)
-        return search(features, k, "cpu")
+    def put(*parts, normalise, device):
+        asked.append(device)
+        return to_grid(*parts, normalise=normalise)
 
-    def distances(features, place):
-        asked.append(place)
-        return make_distances(features, "cpu")
-
-    search, make_distances = neighbours.find_candidates, RetrievalFeatures.distances
-    monkeypatch.setattr(neighbours, "find_candidates", find_candidates)
-    monkeypatch.setattr(RetrievalFeatures, "distances", distances)
+    for user in (feature_distances, query_expansion):
+        monkeypatch.setattr(user, "to_grid", put)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
     run(ReidEvaluator(config(*options, "MODEL.DEVICE", wanted), NUM_QUERY), dataset())
     assert set(asked) == {device}
@@ -139,9 +134,9 @@ def test_features_are_checked_and_put_on_the_grid_once(monkeypatch):
         checked.append(name)
         return check(features, name)
 
-    def put_and_note(*parts, normalise):
+    def put_and_note(*parts, **options):
         on_grid.append([len(part) for part in parts])
-        return put(*parts, normalise=normalise)
+        return put(*parts, **options)
 
     monkeypatch.setattr(feature_distances, "as_feature_matrix", check_and_note)
     monkeypatch.setattr(feature_distances, "to_grid", put_and_note)
@@ -229,20 +224,36 @@ def test_classic_cuhk03_protocol():
 # --- several processes
 
 
-def test_two_processes_give_the_same_bits(tmp_path):
+@pytest.fixture(scope="module")
+def two_processes(make_folder):
+    """What two processes found, and what one finds, by set."""
+    folder = make_folder("processes")
     sets = [dataset(num_gallery=81), dataset(num_gallery=80)]
-    cfg = config("TEST.RERANK.ENABLED", True, "TEST.ROC.ENABLED", True)
+    settings = ("TEST.RERANK.ENABLED", True, "TEST.ROC.ENABLED", True, "TEST.AQE.ENABLED", True)
+    cfg = own_config(*settings, "TEST.MDPR.SAVE_FEATURES", True, "TEST.MDPR.SAVE_RANKINGS", True)
     for i, data in enumerate(sets):
-        torch.save(data, tmp_path / f"{i}.pt")
-    task = Task(2, free_port(), cfg.dump(), NUM_QUERY, tmp_path)
+        torch.save(data, folder / f"{i}.pt")
+    task = Task(2, free_port(), cfg.dump(), NUM_QUERY, folder)
     multiprocessing.spawn(evaluate_shards, (task,), task.num_processes)
-    for i, data in enumerate(sets):
-        single = ReidEvaluator(cfg, NUM_QUERY)
-        result = run(single, data)
-        assert torch.load(tmp_path / f"{i}_by_0.pt") == (result, single.results_by_setting)
-        assert torch.load(tmp_path / f"{i}_by_1.pt") == ({}, {})
+    single = ReidEvaluator(cfg, NUM_QUERY, str(folder / "files_of_one"))
+    return folder, [(run(single, data), single.results_by_setting) for data in sets]
+
+
+@pytest.mark.parametrize("share", [False, True])
+def test_two_processes_give_the_same_bits(two_processes, share):
+    folder, expected = two_processes
+    for i, found in enumerate(expected):
+        assert torch.load(folder / f"{i}_{share}_by_0.pt") == found
+        assert torch.load(folder / f"{i}_{share}_by_1.pt") == ({}, {})
+    assert not (folder / f"files_{share}_of_1").exists()
+    for file in (folder / "files_of_one").iterdir():
+        found = np.load(folder / f"files_{share}_of_0" / file.name)
+        np.testing.assert_equal(dict(found), dict(np.load(file)))
+
+
+def test_rows_are_gathered_where_they_are_kept(two_processes):
     for process in range(2):
-        gathered = torch.load(tmp_path / f"gathered_by_{process}.pt")
+        gathered = torch.load(two_processes[0] / f"gathered_by_{process}.pt")
         expected = torch.arange(12.0).reshape(4, 3)
         assert torch.equal(gathered, expected if process == 0 else expected[:0])
 

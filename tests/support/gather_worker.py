@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from fastreid.config import CfgNode
 from mdpr.evaluation import ReidEvaluator
-from mdpr.evaluation.gather import gather_rows
+from mdpr.evaluation.processes import gather_rows
 
 
 def free_port():
@@ -41,16 +41,26 @@ def evaluate_shards(process, task):
     dist.init_process_group(
         "gloo", f"tcp://127.0.0.1:{task.port}", rank=process, world_size=task.num_processes
     )
-    evaluator = ReidEvaluator(CfgNode.load_cfg(task.config), task.num_query)
-    for file in sorted(task.folder.glob("?.pt")):
-        features, person, camera = torch.load(file)
-        shard = shards(len(features), task.num_processes)[process]
-        evaluator.reset()
-        evaluator.process({"targets": person[shard], "camids": camera[shard]}, features[shard])
-        returned = evaluator.evaluate()
-        results = {name: dict(scores) for name, scores in evaluator.results_by_setting.items()}
-        torch.save((dict(returned), results), file.with_name(f"{file.stem}_by_{process}.pt"))
+    for share in (False, True):
+        evaluator = ReidEvaluator(
+            *(
+                CfgNode.load_cfg(task.config),
+                task.num_query,
+                str(task.folder / f"files_{share}_of_{process}"),
+            ),
+            share_queries=share,
+        )
+        for file in sorted(task.folder.glob("?.pt")):
+            features, person, camera = torch.load(file)
+            shard = shards(len(features), task.num_processes)[process]
+            evaluator.reset()
+            evaluator.process({"targets": person[shard], "camids": camera[shard]}, features[shard])
+            returned = evaluator.evaluate()
+            results = {name: dict(scores) for name, scores in evaluator.results_by_setting.items()}
+            result_file = file.with_name(f"{file.stem}_{share}_by_{process}.pt")
+            torch.save((dict(returned), results), result_file)
     # A process may have nothing: with more processes than images, for instance.
-    rows = torch.arange(12.0).reshape(4, 3) if process == 1 else torch.empty(0, 0)
-    torch.save(gather_rows(rows), task.folder / f"gathered_by_{process}.pt")
+    batches = [torch.arange(6.0).reshape(2, 3), torch.arange(6.0, 12).reshape(2, 3)] if process == 1 else []
+    rows = gather_rows(batches, keep=process == 0)
+    torch.save(rows, task.folder / f"gathered_by_{process}.pt")
     dist.destroy_process_group()

@@ -128,6 +128,8 @@ def _evaluation_node() -> CfgNode:
     # Evaluate the deployed form of the network, with folded norms and merged convolutions: "fp32" or
     # "bf16"; "" evaluates it as it was trained.
     node.DEPLOY = ""
+    # What convolutions and matrix products compute features in: "fp32", "bf16" or, on GPUs, "fp16".
+    node.PRECISION = "fp32"
     # Write the features and labels of every test set to OUTPUT_DIR/<DataSet>_features.npz, the file that
     # scripts/evaluate_features.py reads.
     node.SAVE_FEATURES = False

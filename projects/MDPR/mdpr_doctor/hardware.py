@@ -124,7 +124,7 @@ def check_datasets() -> Finding:
             return failed(f"FASTREID_DATASETS is {root}: no such folder", advice)
         return not_here("FASTREID_DATASETS is not set, and there is no datasets/ here")
     folders = {str(getattr(one, "dataset_dir", "")) for one in DATASET_REGISTRY._obj_map.values()} - {""}
-    folders |= {version.top for version in VERSIONS.values()}
+    folders |= {f"MSMT17_{version}" for version in VERSIONS}
     there = [name for name in sorted(folders) if (root / name).is_dir()]
     there += [path.name for path in sorted(root.glob("SynthPersons-v*"))]
     return ok(f"{root.absolute()}: {', '.join(there) or 'none of the known sets yet'}", folders=there)

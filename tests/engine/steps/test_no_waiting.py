@@ -9,27 +9,8 @@ from mdpr.engine.network import build_network
 from mdpr.engine.steps import training_step
 from mdpr.engine.steps.verdict import Finiteness, Verdict
 from support.configs import tiny_config
+from support.fake_gpu import CountReadings, on_fake_gpu
 from support.toys import step_of
-from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-
-
-class CountReadings(TorchDispatchMode):
-    """Counts what would bring a number from the device to the host."""
-
-    def __init__(self):
-        super().__init__()
-        self.readings = []
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        if function in (
-            torch.ops.aten._local_scalar_dense.default,
-            torch.ops.aten.nonzero.default,
-            torch.ops.aten.is_nonzero.default,
-        ):
-            self.readings.append(function)
-        return function(*args, **(kwargs or {}))
 
 
 def batches():
@@ -73,18 +54,6 @@ class Events:
 
     def synchronize(self):
         self.calls.append("waited")
-
-
-def on_fake_gpu(model):
-    mode = FakeTensorMode(allow_non_fake_inputs=True)
-    with mode:
-        for module in model.modules():
-            for name, p in module.named_parameters(recurse=False):
-                fake = torch.empty(p.shape, device="cuda")
-                setattr(module, name, nn.Parameter(fake, requires_grad=p.requires_grad))
-            for name, buffer in module.named_buffers(recurse=False):
-                module._buffers[name] = torch.zeros_like(buffer, device="cuda")
-    return mode
 
 
 def test_nothing_is_read_and_nothing_mixes_devices_on_a_gpu(monkeypatch):

@@ -10,11 +10,11 @@ def test_values_lie_on_the_grid_and_near_the_features(normalise, dimension):
     features = random.standard_normal((50, dimension)).astype(np.float32)
     features *= 10.0 ** random.uniform(-3, 3, (50, 1)).astype(np.float32)
     grid = to_grid(features, normalise=normalise)
-    steps = grid.values.astype(np.float64) * 2**26
+    steps = grid.values.double().numpy() * 2**26
     np.testing.assert_array_equal(steps, np.rint(steps))
     norms = np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)
     expected = features / norms if normalise else features
-    error = np.abs(grid.values * grid.scale[:, None] - expected)
+    error = np.abs(grid.values.numpy() * grid.scale.numpy()[:, None] - expected)
     assert (error <= 2.0**-24 * np.linalg.norm(expected, axis=1, keepdims=True)).all()
     assert (grid.squared_norm < 1 + 1e-6).all()
 
@@ -22,7 +22,7 @@ def test_values_lie_on_the_grid_and_near_the_features(normalise, dimension):
 def test_dot_products_are_exact():
     random = np.random.default_rng(1)
     features = random.standard_normal((6, 301)).astype(np.float32)
-    values = to_grid(features, normalise=True).values
+    values = to_grid(features, normalise=True).values.numpy()
     as_integers = [[int(value * 2.0**26) for value in row] for row in values.astype(np.float64)]
     orders = [np.arange(301), random.permutation(301), random.permutation(301)]
     for i in range(6):

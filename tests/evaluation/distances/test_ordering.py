@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mdpr.evaluation.distances.arrays import for_each
-from mdpr.evaluation.distances.ordering import first_cells, smallest_cells
+from mdpr.evaluation.distances.ordering import smallest_cells
 
 
 @settings(max_examples=80, deadline=None)
@@ -34,13 +34,6 @@ def test_smallest_cells_of_long_rows():
     expected[3, 7:], expected_values[3, 7:] = -1, np.nan
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(values, expected_values)
-
-
-def test_first_cells_of_short_rows():
-    rows, columns = np.array([2, 0, 2, 2]), np.array([5, 1, 4, 3])
-    found, values = first_cells(rows, columns, np.array([1.0, 0.0, 1.0, 2.0]), shape=(3, 2))
-    assert found.tolist() == [[1, -1], [-1, -1], [4, 5]]
-    np.testing.assert_array_equal(values, [[0, np.nan], [np.nan, np.nan], [1, 1]])
 
 
 @pytest.mark.parametrize("num_threads", [1, 2])

@@ -4,7 +4,7 @@ import torch
 from fastreid.evaluation.roc import evaluate_roc_py
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mdpr.evaluation import FeatureDistances, MatrixDistances, tpr_at_fpr
+from mdpr.evaluation import MatrixDistances, RetrievalFeatures, tpr_at_fpr
 from sklearn.metrics import roc_curve
 from support.retrieval_by_loops import cosine_distances, make_labels, random_problem
 
@@ -76,7 +76,7 @@ def test_a_rate_of_zero():
 
 def test_block_size_and_threads_change_no_bit():
     query, gallery, labels = random_problem(6)
-    source = FeatureDistances.from_features(query, gallery)
+    source = RetrievalFeatures.from_features(query, gallery).distances()
     threads = torch.get_num_threads()
     results = []
     for num_threads in (1, 2):

@@ -4,9 +4,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mdpr.evaluation.distances.grid import to_grid
-from mdpr.evaluation.reranking import candidates
-from mdpr.evaluation.reranking.neighbours import nearest_neighbours, neighbours_and_distances
+from mdpr.evaluation.reranking import neighbours
 from support.retrieval_by_loops import neighbours_by_sorting
+
+
+def nearest_neighbours(features, k):
+    return neighbours.nearest_neighbours(features, k)[0]
 
 
 def on_grid(features, normalise=False):
@@ -84,23 +87,40 @@ def noisy(search):
 
 @pytest.fixture
 def noisy_cpu(monkeypatch):
-    faiss = candidates.faiss
+    faiss = neighbours.faiss
     monkeypatch.setattr(faiss, "knn", noisy(faiss.knn))
+
+
+GIB = 2**30
+
+
+class Resources:
+    """faiss's, which say what they were told."""
+
+    def setTempMemory(self, size):  # noqa: N802 - faiss's name
+        self.temporary = size
 
 
 @pytest.fixture
 def gpu(monkeypatch):
-    """A faiss that sees GPUs; the numbers of neighbours asked of it, and of which."""
-    faiss, asked = candidates.faiss, []
+    """A faiss that sees GPUs, each with 6 GiB free; what is asked of it."""
+    faiss, asked = neighbours.faiss, []
 
-    def knn_gpu(resources, queries, vectors, k, device):
-        asked.append((k, device))
+    def knn_gpu(resources, queries, vectors, k, *, device, **limits):
+        asked.append({"k": k, "device": device, "temporary": resources.temporary, **limits})
         return noisy(faiss.knn)(queries, vectors, k)
 
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
-    monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
+    monkeypatch.setattr(faiss, "StandardGpuResources", Resources, raising=False)
     monkeypatch.setattr(faiss, "knn_gpu", knn_gpu, raising=False)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (6 * GIB, 24 * GIB))
     return asked
+
+
+def pretend_features_are_on(device, monkeypatch):
+    search = neighbours._search
+    place = torch.device(device)
+    monkeypatch.setattr(neighbours, "_search", lambda vectors, rows, k, _: search(vectors, rows, k, place))
 
 
 def nearly_equal(num):
@@ -112,22 +132,33 @@ def nearly_equal(num):
 @pytest.mark.parametrize("num", [10, 60, 500])
 def test_noise_on_the_cpu_does_not_show(num, noisy_cpu):
     features = nearly_equal(num)
-    expected = neighbours_by_sorting(features.values, 8)
+    expected = neighbours_by_sorting(features.values.numpy(), 8)
     np.testing.assert_array_equal(nearest_neighbours(features, 8), expected)
 
 
 @pytest.mark.parametrize("num", [10, 60, 500])
 @pytest.mark.parametrize(("device", "index"), [("cuda", -1), ("cuda:1", 1)])
-def test_noise_on_a_gpu_does_not_show(num, device, index, gpu):
+def test_noise_on_a_gpu_does_not_show(num, device, index, gpu, monkeypatch):
     features = nearly_equal(num)
-    expected = neighbours_by_sorting(features.values, 8)
-    np.testing.assert_array_equal(nearest_neighbours(features, 8, device=device), expected)
-    assert gpu == [(min(16, num), index)]
+    pretend_features_are_on(device, monkeypatch)
+    expected = neighbours_by_sorting(features.values.numpy(), 8)
+    np.testing.assert_array_equal(nearest_neighbours(features, 8), expected)
+    (asked,) = gpu
+    assert (asked["k"], asked["device"]) == (min(16, num), index)
+
+
+@pytest.mark.parametrize(("free", "limit"), [(6 * GIB, 3 * GIB // 2), (80 * GIB, 2 * GIB)])
+def test_faiss_takes_three_quarters_of_what_is_free_at_most(free, limit, gpu, monkeypatch):
+    pretend_features_are_on("cuda", monkeypatch)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 80 * GIB))
+    nearest_neighbours(nearly_equal(60), 8)
+    names = ("temporary", "vectorsMemoryLimit", "queriesMemoryLimit")
+    assert [gpu[0][name] for name in names] == [limit] * 3
 
 
 def test_a_gpu_that_was_not_asked_for_is_left_alone(gpu):
     features = nearly_equal(60)
-    expected = neighbours_by_sorting(features.values, 8)
+    expected = neighbours_by_sorting(features.values.numpy(), 8)
     np.testing.assert_array_equal(nearest_neighbours(features, 8), expected)
     assert gpu == []
 
@@ -136,7 +167,7 @@ def test_threads_change_nothing():
     features = on_grid(np.random.default_rng(0).standard_normal((300, 64)), True)
     found = []
     threads = torch.get_num_threads()
-    faiss = candidates.faiss
+    faiss = neighbours.faiss
     for num_threads in (1, 2):
         torch.set_num_threads(num_threads)
         faiss.omp_set_num_threads(num_threads)
@@ -155,8 +186,8 @@ def test_wrong_k():
 def test_distances(normalise):
     features = np.random.default_rng(5).standard_normal((60, 7)).astype(np.float32)
     grid = on_grid(np.concatenate([features, features[:9]]), normalise)
-    found, distances = neighbours_and_distances(grid, 6)
-    vectors = grid.values.astype(np.float64) * grid.scale[:, None]
+    found, distances = neighbours.nearest_neighbours(grid, 6)
+    vectors = grid.values.double().numpy() * grid.scale.numpy()[:, None]
     expected = ((vectors[:, None] - vectors[found]) ** 2).sum(axis=2)
     np.testing.assert_allclose(distances, expected, atol=1e-12)
     assert (distances[:, 0] == 0).all()

@@ -4,7 +4,7 @@ import torch
 from fastreid.utils.compute_dist import compute_jaccard_distance
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mdpr.evaluation import RerankedDistances, RerankOptions, rank, rank_distances
+from mdpr.evaluation import RerankedDistances, RerankOptions, RetrievalFeatures, rank, rank_distances
 from support.retrieval_by_loops import (
     cosine_distances,
     euclidean_distances,
@@ -14,6 +14,10 @@ from support.retrieval_by_loops import (
 )
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
+
+
+def reranked(query, gallery, metric="cosine", options=None):
+    return RerankedDistances(RetrievalFeatures.from_features(query, gallery, metric), options=options)
 
 
 def all_rows(source, block_rows=None):
@@ -55,7 +59,7 @@ OPTIONS = [
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_equals_plain_dense_implementation(metric, options):
     query, gallery, _ = random_problem(1, num_query=15, num_gallery=60)
-    source = RerankedDistances(query, gallery, metric=metric, options=options)
+    source = reranked(query, gallery, metric, options)
     expected = expected_distances(query, gallery, metric, options)
     np.testing.assert_allclose(all_rows(source), expected, **CLOSE)
 
@@ -74,7 +78,7 @@ def test_equals_fastreid(metric, options):
     original = {"cosine": cosine_distances, "euclidean": euclidean_distances}[metric]
     weight = options.original_weight
     expected = jaccard * (1 - weight) + original(query, gallery) * weight
-    source = RerankedDistances(query, gallery, metric=metric, options=options)
+    source = reranked(query, gallery, metric, options)
     np.testing.assert_allclose(all_rows(source), expected, **CLOSE)
 
 
@@ -91,21 +95,21 @@ def test_duplicates_and_tiny_sets(seed, num_query, num_gallery, k1, k2):
     images = random.integers(0, 3, (num_query + num_gallery, 3)).astype(np.float32)
     query, gallery = images[:num_query], images[num_query:]
     options = RerankOptions(k1=k1, k2=k2)
-    source = RerankedDistances(query, gallery, metric="euclidean", options=options)
+    source = reranked(query, gallery, "euclidean", options)
     expected = expected_distances(query, gallery, "euclidean", options)
     np.testing.assert_allclose(all_rows(source), expected, **CLOSE)
 
 
 def test_more_copies_than_neighbours_keep_finite_distances():
     gallery = np.repeat(np.eye(3, dtype=np.float32), 30, axis=0)
-    distances = all_rows(RerankedDistances(np.eye(3, dtype=np.float32), gallery))
+    distances = all_rows(reranked(np.eye(3, dtype=np.float32), gallery))
     assert np.isfinite(distances).all()
     assert distances.min() >= 0
 
 
 def test_ranking_equals_plain_loops():
     query, gallery, labels = random_problem(3)
-    result = rank(RerankedDistances(query, gallery), labels)
+    result = rank(reranked(query, gallery), labels)
     expected = expected_distances(query, gallery, "cosine", RerankOptions())
     cmc, precisions, _, _ = rank_by_loops(expected, labels)
     np.testing.assert_allclose(result.cmc, cmc, atol=1e-6)
@@ -118,7 +122,7 @@ def test_block_size_and_threads_change_no_bit():
     distances = []
     for num_threads in (1, 2):
         torch.set_num_threads(num_threads)
-        source = RerankedDistances(query, gallery)
+        source = reranked(query, gallery)
         distances += [all_rows(source, block_rows) for block_rows in (1, 33, None)]
     torch.set_num_threads(threads)
     for other in distances[1:]:
@@ -146,7 +150,7 @@ def test_wrong_features():
     query, gallery, _ = random_problem(0)
     gallery[4] = 0
     with pytest.raises(ValueError, match=r"gallery features: 1 of 80 rows have zero norm \(row 4\)"):
-        RerankedDistances(query, gallery)
+        reranked(query, gallery)
     gallery[4] = np.nan
     with pytest.raises(ValueError, match=r"gallery features: 1 of 80 rows hold NaN"):
-        RerankedDistances(query, gallery, metric="euclidean")
+        reranked(query, gallery, "euclidean")

@@ -8,6 +8,7 @@ from mdpr.evaluation import (
     RankingOptions,
     RerankedDistances,
     RerankOptions,
+    RetrievalFeatures,
     SavedFeatures,
     load_features,
     rank,
@@ -66,7 +67,7 @@ def test_scores():
     query, gallery, labels = saved.query_features, saved.gallery_features, saved.labels
     plain = rank_features(query, gallery, labels, metric="euclidean")
     assert score_saved_features(saved, metric="euclidean") == plain.percentages()
-    reranked = rank(RerankedDistances(query, gallery), labels)
+    reranked = rank(RerankedDistances(RetrievalFeatures.from_features(query, gallery)), labels)
     assert score_saved_features(saved, rerank=RerankOptions()) == reranked.percentages()
     # Queries and gallery images may come in any order.
     *_, original_labels = random_problem(0)

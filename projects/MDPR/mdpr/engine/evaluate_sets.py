@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from fastreid.config import CfgNode
-from fastreid.evaluation import inference_on_dataset
 from fastreid.utils import comm
 from torch import nn
 from torch.utils.data import DataLoader
 
 from mdpr.engine.data_parallel import broadcast_buffers, unwrapped
+from mdpr.engine.feature_extraction import extract_features
 from mdpr.engine.network import evaluated_form
 from mdpr.engine.results import results_table, write_results
 from mdpr.evaluation import ReidEvaluator, SubmissionWriter
@@ -56,8 +56,8 @@ def evaluate_sets(
     tests = [(name, *build_evaluator(cfg, name)) for name in cfg.DATASETS.TESTS]
     for number, (name, loader, evaluator) in enumerate(tests, 1):
         logger.info("Evaluating on %s (%d of %d)", name, number, len(tests))
-        metrics = inference_on_dataset(model, loader, evaluator, cfg.TEST.FLIP.ENABLED)
-        evaluator.reset()  # the features of one set at a time
+        extract_features(cfg, model, loader, evaluator)
+        metrics = evaluator.evaluate()
         if not comm.is_main_process():
             continue
         results[name] = metrics

@@ -22,7 +22,7 @@ def fit_to_machine(cfg: CfgNode, *, device_asked_for: bool, gpus: int | None = N
 
     Raises:
         ConfigError: ``MODEL.DEVICE`` is no device, or a GPU that is there, or was asked for, cannot be
-            used.
+            used; or ``TEST.MDPR.PRECISION`` is for GPUs, and this runs on a CPU.
     """
     notes = _fit_device(cfg, device_asked_for, gpus)
     if cfg.MODEL.DEVICE == "cpu" and cfg.SOLVER.AMP.ENABLED:
@@ -32,6 +32,8 @@ def fit_to_machine(cfg: CfgNode, *, device_asked_for: bool, gpus: int | None = N
         elif not cpu_computes_in_bfloat16():
             notes.append("This CPU would only emulate bfloat16: training in float32")
             cfg.SOLVER.AMP.ENABLED = False
+    if cfg.MODEL.DEVICE == "cpu" and cfg.TEST.MDPR.PRECISION == "fp16":
+        raise wrong_value("TEST.MDPR.PRECISION", "fp16", "fp32 or bf16, as fp16 is for GPUs")
     if cfg.MODEL.BACKBONE.NORM == "syncBN" and cfg.MODEL.HEADS.NORM == "BN":
         notes.append(
             "MODEL.BACKBONE.NORM is 'syncBN', and MODEL.HEADS.NORM is 'BN': the heads' norms take the "

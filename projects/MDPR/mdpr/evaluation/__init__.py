@@ -4,17 +4,17 @@ A ladder, each rung a folder that imports only those below it:
 
 - `saved_files`: `features` and their scores without a model, `rankings`; `archives` checks both
 - `reranking`: plain or re-ranked distances (`reranking`, by `k_reciprocal`), `query_expansion`; both from
-  exact nearest `neighbours`, which a faster search for `candidates` (GPU or CPU) goes before
+  exact nearest `neighbours`, found by faiss on the GPU or the CPU; `jaccard` distances of what is encoded
 - `ranking`: `ranking` with its protocols (`single_shot` for the classic CUHK03), `labels` of the images,
   `scores` (AP, INP, CMC), `roc` (TPR@FPR)
 - `distances`: `sources` of blocks of them, `feature_distances`, the `grid` on which these are exact, the
   one rule for ties (`ordering`); `checks` that name wrong rows; `arrays`
 
 On top stand `evaluator` (collects features in fast-reid's loop and scores them), `submission` (in its
-place for a set without identities), `settings` (from the config) and `gather` (features of all processes).
+place for a set without identities), `settings` (from the config) and `processes` (that evaluate together).
 """
 
-from mdpr.evaluation.distances.feature_distances import DISTANCE_METRICS, FeatureDistances
+from mdpr.evaluation.distances.feature_distances import DISTANCE_METRICS, RetrievalFeatures
 from mdpr.evaluation.distances.sources import DistanceSource, MatrixDistances
 from mdpr.evaluation.evaluator import ReidEvaluator
 from mdpr.evaluation.ranking.labels import RetrievalLabels
@@ -45,7 +45,6 @@ __all__ = [
     "PROTOCOLS",
     "DistanceSource",
     "EvaluationSettings",
-    "FeatureDistances",
     "MatrixDistances",
     "QueryExpansionOptions",
     "RankingOptions",
@@ -53,6 +52,7 @@ __all__ = [
     "ReidEvaluator",
     "RerankOptions",
     "RerankedDistances",
+    "RetrievalFeatures",
     "RetrievalLabels",
     "SavedFeatures",
     "SavedRankings",

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from mdpr.errors import EvaluationError
 from mdpr.evaluation.distances.feature_distances import RetrievalFeatures
-from mdpr.evaluation.gather import gather_rows
+from mdpr.evaluation.distances.sources import ALL_ROWS, RowShare
+from mdpr.evaluation.processes import evaluation_threads, gather_rows
 from mdpr.evaluation.ranking.labels import RetrievalLabels
 from mdpr.evaluation.ranking.ranking import rank
 from mdpr.evaluation.ranking.roc import tpr_at_fpr
@@ -46,6 +47,8 @@ class ReidEvaluator(FastReidEvaluator):
         output_dir: folder for the files that ``TEST.MDPR`` asks for.
         dataset_name: begins the names of these files.
         paths: of all images, queries first, for the file of rankings.
+        share_queries: whether every process ranks a part of the queries, for which it needs all features;
+            None where each has a GPU. On a CPU the first one, with all cores, is as fast in less memory.
 
     Raises:
         ConfigError: a key in ``TEST`` has a value that cannot be used.
@@ -63,6 +66,7 @@ class ReidEvaluator(FastReidEvaluator):
         *,
         dataset_name: str = "",
         paths: Sequence[str] | None = None,
+        share_queries: bool | None = None,
     ) -> None:
         # Not the parent's constructor, which compiles a Cython extension.
         self.cfg = cfg
@@ -71,6 +75,11 @@ class ReidEvaluator(FastReidEvaluator):
         self._output_dir = output_dir
         self._file_prefix = dataset_name
         self._paths = paths
+        # All is computed where the model is.
+        on_gpu = cfg.MODEL.DEVICE.startswith("cuda") and torch.cuda.is_available()
+        self._device = cfg.MODEL.DEVICE if on_gpu else "cpu"
+        shared = on_gpu if share_queries is None else share_queries
+        self._share = RowShare(comm.get_rank(), comm.get_world_size()) if shared else ALL_ROWS
         self.results_by_setting: dict[str, OrderedDict[str, float]] = {}
         self.reset()
 
@@ -80,7 +89,7 @@ class ReidEvaluator(FastReidEvaluator):
         self._labels: list[torch.Tensor] = []
 
     def process(self, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor) -> None:
-        """Take one batch.
+        """Take one batch; what is on a GPU stays there until all is seen, and nothing waits for it.
 
         Args:
             inputs: fast-reid's batch, with ``targets`` (B,) persons and ``camids`` (B,) cameras.
@@ -89,17 +98,17 @@ class ReidEvaluator(FastReidEvaluator):
         Raises:
             ValueError: numbers of features, persons and cameras that differ.
         """
-        labels = [torch.as_tensor(inputs[key]).cpu().long() for key in ("targets", "camids")]
+        labels = [torch.as_tensor(inputs[key]).long() for key in ("targets", "camids")]
         if not len(outputs) == len(labels[0]) == len(labels[1]):
             raise ValueError(
                 f"a batch has {len(outputs)} features, {len(labels[0])} person labels and "
                 f"{len(labels[1])} camera labels"
             )
-        self._features.append(outputs.detach().to("cpu", torch.float32))
+        self._features.append(outputs.detach().float())
         self._labels.append(torch.stack(labels, dim=1))
 
     def evaluate(self) -> OrderedDict[str, float]:
-        """Score all images seen. Every process must call it; only the main one gets results.
+        """Score all images seen, and forget them. Every process must call it; the main one gets results.
 
         Returns:
             "Rank-1", "Rank-5", "Rank-10", "mAP", "mINP" and "metric" (mean of mAP and Rank-1)
@@ -110,42 +119,50 @@ class ReidEvaluator(FastReidEvaluator):
             EvaluationError: no images, no gallery, features that are not finite, zero features under
                 cosine, or no query with a match.
         """
-        features = gather_rows(torch.cat(self._features or [torch.empty(0, 0)]))
-        labels = gather_rows(torch.cat(self._labels or [torch.empty(0, 2, dtype=torch.int64)]))
-        if not comm.is_main_process():
+        shared = self._share.processes > 1
+        keep = shared or comm.is_main_process()
+        features, labels = (gather_rows(rows, keep=keep) for rows in (self._features, self._labels))
+        self.reset()
+        if not keep:
             return OrderedDict()
         if len(features) <= self._num_query:
             raise EvaluationError(
                 f"{len(features)} images were seen, {self._num_query} of which should be "
                 "queries: there is no gallery. Check that the loader reaches the whole data set"
             )
-        return self._evaluate_all(features.numpy(), labels.numpy())
+        with evaluation_threads(shared=shared):
+            results = self._evaluate_all(features.numpy(), labels.numpy())
+        if not comm.is_main_process():
+            return OrderedDict()
+        self.results_by_setting = results
+        return copy.deepcopy(next(reversed(results.values()), OrderedDict()))
 
     def _evaluate_all(
         self, features: NDArray[np.float32], labels: NDArray[np.int64]
-    ) -> OrderedDict[str, float]:
+    ) -> dict[str, OrderedDict[str, float]]:
+        """Score without and with re-ranking."""
         settings = self.settings
-        if settings.save_features:
+        if settings.save_features and comm.is_main_process():
             self._save_features(features, labels)
         split = RetrievalLabels.split(labels[:, 0], labels[:, 1], self._num_query)
         if settings.expansion is not None:
             logger.info("Test with AQE setting")
-            features = expand_features(features, settings.expansion, device=self._device())
+            features = expand_features(features, settings.expansion, device=self._device, share=self._share)
         images = self._on_grid(features)
-        self.results_by_setting = {}
-        for setting in (PLAIN,) if settings.rerank is None else (PLAIN, RERANKED):
-            self.results_by_setting[setting] = self._score(images, split, setting)
-        return copy.deepcopy(self.results_by_setting[setting])
+        names = (PLAIN,) if settings.rerank is None else (PLAIN, RERANKED)
+        return {name: self._score(images, split, name) for name in names}
 
     def _on_grid(self, features: NDArray[np.float32]) -> RetrievalFeatures:
         query, gallery = features[: self._num_query], features[self._num_query :]
-        return RetrievalFeatures.from_features(query, gallery, self.settings.metric)
+        return RetrievalFeatures.from_features(
+            query, gallery, self.settings.metric, device=self._device, share=self._share
+        )
 
     def _score(
         self, features: RetrievalFeatures, labels: RetrievalLabels, setting: str
     ) -> OrderedDict[str, float]:
         rerank = self.settings.rerank if setting == RERANKED else None
-        source = distance_source(features, rerank, device=self._device())
+        source = distance_source(features, rerank)
         start = time.perf_counter()
         ranking = rank(source, labels, self.settings.ranking)
         results = OrderedDict(ranking.percentages())
@@ -162,7 +179,7 @@ class ReidEvaluator(FastReidEvaluator):
             results["mAP"],
             results["Rank-1"],
         )
-        if self.settings.save_rankings:
+        if self.settings.save_rankings and comm.is_main_process():
             self._save_rankings(ranking, labels, setting)
         return results
 
@@ -179,8 +196,3 @@ class ReidEvaluator(FastReidEvaluator):
     def _file(self, content: str, setting: str = PLAIN) -> Path:
         stem = "_".join(part for part in (self._file_prefix + setting, content) if part)
         return Path(self._output_dir or self.cfg.OUTPUT_DIR) / f"{stem}.npz"
-
-    def _device(self) -> str:
-        """Choose where all of an evaluation is computed: on the model's GPU where there is one."""
-        device: str = self.cfg.MODEL.DEVICE
-        return device if device.startswith("cuda") and torch.cuda.is_available() else "cpu"

@@ -21,6 +21,7 @@ _RULES: Rules = {
 }
 _OWN_RULES: Rules = {
     "TEST.MDPR.PROTOCOL": Choice(PROTOCOLS),
+    "TEST.MDPR.PRECISION": Choice(("fp32", "bf16", "fp16")),
     "TEST.MDPR.RANKING_LENGTH": whole(1),
     "TEST.MDPR.SAVE_FEATURES": switch(),
     "TEST.MDPR.SAVE_RANKINGS": switch(),
@@ -56,15 +57,21 @@ class EvaluationSettings:
             ConfigError: a key has a value that cannot be used; the message names it.
         """
         check_evaluation(cfg)
-        test = cfg.TEST
+        test, rerank, aqe = cfg.TEST, cfg.TEST.RERANK, cfg.TEST.AQE
         settings = {
             "metric": test.METRIC,
-            "rerank": _rerank_options(test.RERANK) if test.RERANK.ENABLED else None,
-            "expansion": _expansion_options(test.AQE) if test.AQE.ENABLED else None,
+            "rerank": RerankOptions(rerank.K1, rerank.K2, rerank.LAMBDA) if rerank.ENABLED else None,
+            "expansion": QueryExpansionOptions(aqe.ALPHA, aqe.QE_TIME, aqe.QE_K) if aqe.ENABLED else None,
             "roc": test.ROC.ENABLED,
         }
         if "MDPR" in test:
-            settings |= _own_settings(test.MDPR)
+            own = test.MDPR
+            kept = own.RANKING_LENGTH if own.SAVE_RANKINGS else 0
+            settings |= {
+                "ranking": RankingOptions(protocol=own.PROTOCOL, top_k=kept),
+                "save_features": own.SAVE_FEATURES,
+                "save_rankings": own.SAVE_RANKINGS,
+            }
         return cls(**settings)
 
 
@@ -75,21 +82,3 @@ def check_evaluation(cfg: CfgNode) -> None:
         ConfigError: a value that cannot be used.
     """
     check_rules(cfg, _RULES | (_OWN_RULES if "MDPR" in cfg.TEST else {}))
-
-
-def _rerank_options(node: CfgNode) -> RerankOptions:
-    return RerankOptions(k1=node.K1, k2=node.K2, original_weight=node.LAMBDA)
-
-
-def _expansion_options(node: CfgNode) -> QueryExpansionOptions:
-    return QueryExpansionOptions(alpha=node.ALPHA, times=node.QE_TIME, k=node.QE_K)
-
-
-def _own_settings(node: CfgNode) -> dict[str, RankingOptions | bool]:
-    return {
-        "ranking": RankingOptions(
-            protocol=node.PROTOCOL, top_k=node.RANKING_LENGTH if node.SAVE_RANKINGS else 0
-        ),
-        "save_features": node.SAVE_FEATURES,
-        "save_rankings": node.SAVE_RANKINGS,
-    }

@@ -2,17 +2,17 @@
 
 import csv
 import logging
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from fastreid.config import CfgNode
-from fastreid.utils import comm
+from numpy.typing import NDArray
 
 from mdpr.evaluation.distances.sources import DistanceSource, row_blocks
 from mdpr.evaluation.evaluator import ReidEvaluator
-from mdpr.evaluation.gather import gather_rows
 from mdpr.evaluation.reranking.reranking import distance_source
 from mdpr.files import write_atomically
 
@@ -33,37 +33,26 @@ class SubmissionWriter(ReidEvaluator):
     """
 
     def __init__(self, cfg: CfgNode, num_query: int, names: Sequence[str], path: str | Path) -> None:
-        super().__init__(cfg, num_query)
+        super().__init__(cfg, num_query, share_queries=False)
         self._names = [Path(name).stem for name in names]
         self._path = Path(path)
 
     def process(self, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor) -> None:
         """Take one batch's features, (B, D); labels are not looked at."""
-        self._features.append(outputs.detach().to("cpu", torch.float32))
+        self._features.append(outputs.detach().float())
 
-    def evaluate(self) -> OrderedDict[str, float]:
-        """Write the file in the main process. Every process must call it.
-
-        Returns:
-            Nothing: there is no score.
-
-        Raises:
-            ValueError: another number of images was seen than there are names.
-        """
-        features = gather_rows(torch.cat(self._features or [torch.empty(0, 0)])).numpy()
-        if not comm.is_main_process():
-            return OrderedDict()
+    def _evaluate_all(self, features: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]:
+        """Write the file; there is no score."""
         if len(features) != len(self._names):
             raise ValueError(f"{len(features)} images were seen, {len(self._names)} were expected")
-        images = self._on_grid(features)
-        self._write(distance_source(images, self.settings.rerank, device=self._device()))
-        return OrderedDict()
+        self._write(distance_source(self._on_grid(features), self.settings.rerank))
+        return {}
 
     def _write(self, source: DistanceSource) -> None:
         with write_atomically(self._path) as file:
             writer = csv.writer(file)
             writer.writerow(["", *self._names[self._num_query :]])
-            for start, stop in row_blocks(source, None):
+            for start, stop in row_blocks(source):
                 names, rows = self._names[start:stop], source.rows(start, stop).tolist()
                 for name, row in zip(names, rows, strict=True):
                     writer.writerow([name, *(f"{distance:.6f}" for distance in row)])

@@ -18,12 +18,8 @@ class EvaluationHook(EvalHook):
         if epochs < trainer.max_epoch and not (self._period > 0 and epochs % self._period == 0):
             return
         trainer.checkpoints.save_here()
-        modes = [(module, module.training) for module in trainer.model.modules()]
         with trainer.signals.exit_at_once():
             self._do_eval()
-        # fast-reid sets the whole model to one mode; layers that are frozen have another.
-        for module, training in modes:
-            module.training = training
 
     def after_train(self) -> None:
         """Let go of the trainer."""

@@ -1,4 +1,4 @@
-"""Number formats of a training step: float32, float16 with gradient scaling, bfloat16."""
+"""Number formats of a step and of an evaluation: float32, float16 with gradient scaling, bfloat16."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass

@@ -18,12 +18,7 @@ def for_each(work: Callable[[int], None], starts: Iterable[int]) -> None:
         work: does one block; it must not call PyTorch, which has threads of its own.
         starts: what tells the blocks apart, such as their first rows.
     """
-    num_threads = torch.get_num_threads()
-    if num_threads == 1:
-        for start in starts:
-            work(start)
-        return
-    with ThreadPoolExecutor(num_threads) as pool:
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for _ in pool.map(work, starts):
             pass  # what a block raises is raised here
 
@@ -41,10 +36,9 @@ def ragged_ranges(
         ``owner`` and ``values``, both (sum of counts,): ``owner[p]`` is the range that position
         p belongs to (ascending), ``values[p]`` the value there.
     """
-    counts = counts.astype(np.int64, copy=False)
     owner = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
     values = positions_in_groups(owner, counts)
-    values += starts.astype(np.int64, copy=False)[owner]
+    values += starts[owner]
     return owner, values
 
 

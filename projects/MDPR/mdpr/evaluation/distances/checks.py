@@ -60,9 +60,9 @@ def check_finite_rows(matrix: NDArray[np.floating], name: str) -> None:
         )
 
 
-def check_nonzero_rows(norms: NDArray[np.floating], name: str) -> None:
+def check_nonzero_rows(norms: torch.Tensor, name: str) -> None:
     """Raise EvaluationError when a norm in ``norms`` (N,) is zero: cosine has no meaning there."""
-    rows = np.flatnonzero(norms == 0)
+    rows = (norms == 0).nonzero()[:, 0].cpu().numpy()
     if len(rows):
         raise EvaluationError(
             f"{name}: {len(rows)} of {len(norms)} rows have zero norm ({name_rows(rows)}), "

@@ -89,30 +89,11 @@ def smallest_cells(block: torch.Tensor, k: int) -> tuple[NDArray[np.int64], NDAr
     cells = (block <= limit.clamp(max=torch.finfo(block.dtype).max)).nonzero(as_tuple=True)
     values = block[cells].cpu().numpy()
     rows, columns = (index.cpu().numpy() for index in cells)
-    return first_cells(rows, columns, values, shape=(len(block), k))
-
-
-def first_cells(
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    values: NDArray[np.float64],
-    *,
-    shape: tuple[int, int],
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Order some cells within their rows and keep the first of each row.
-
-    Args:
-        rows, columns, values: (P,) the cells, in any order, and what orders them.
-        shape: number of rows B and number k to keep of each.
-
-    Returns:
-        (B, k) columns, smallest value first, and the values; -1 and NaN where a row has fewer than k.
-    """
     order = np.lexsort((columns, values, rows))
     rows = rows[order]
-    places = positions_in_groups(rows, np.bincount(rows, minlength=shape[0]))
-    kept = places < shape[1]
-    first, smallest = np.full(shape, -1, dtype=np.int64), np.full(shape, np.nan)
-    cells = rows[kept], places[kept]
-    first[cells], smallest[cells] = columns[order[kept]], values[order[kept]]
+    places = positions_in_groups(rows, np.bincount(rows, minlength=len(block)))
+    kept = places < k
+    first, smallest = np.full((len(block), k), -1, dtype=np.int64), np.full((len(block), k), np.nan)
+    found = rows[kept], places[kept]
+    first[found], smallest[found] = columns[order[kept]], values[order[kept]]
     return first, smallest

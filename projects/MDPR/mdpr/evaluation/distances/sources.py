@@ -6,15 +6,41 @@ features (`feature_distances`), re-ranked ones (`reranking`), and a matrix that 
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 import torch
+from fastreid.utils import comm
 from numpy.typing import NDArray
 
 from mdpr.evaluation.distances.checks import check_finite_rows
 
 _BLOCK_BYTES: Final = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class RowShare:
+    """Which rows a process works on: all of them, unless all processes of a run share them.
+
+    Attributes:
+        rank: of this process among those that share.
+        processes: how many share; 1, or all.
+    """
+
+    rank: int = 0
+    processes: int = 1
+
+    def bounds(self, num_rows: int) -> tuple[int, int]:
+        """The first of ``num_rows`` rows that are this process's, and the one behind the last."""
+        return num_rows * self.rank // self.processes, num_rows * (self.rank + 1) // self.processes
+
+    def joined(self, own: NDArray) -> NDArray:
+        """The rows of all processes, in each of them. Every one that shares must call it."""
+        return np.concatenate(comm.all_gather(own)) if self.processes > 1 else own
+
+
+ALL_ROWS: Final = RowShare()
 
 
 class DistanceSource(Protocol):
@@ -23,10 +49,12 @@ class DistanceSource(Protocol):
     Attributes:
         num_query: number of rows Q.
         num_gallery: number of columns G.
+        share: rows of this process.
     """
 
     num_query: int
     num_gallery: int
+    share: RowShare
 
     def rows(self, start: int, stop: int) -> torch.Tensor:
         """Make rows ``start`` .. ``stop - 1``.
@@ -37,8 +65,8 @@ class DistanceSource(Protocol):
         """
 
 
-def row_blocks(source: DistanceSource, block_rows: int | None) -> Iterator[tuple[int, int]]:
-    """Cut the rows of a source into blocks.
+def row_blocks(source: DistanceSource, block_rows: int | None = None) -> Iterator[tuple[int, int]]:
+    """Cut this process's rows of a source into blocks.
 
     Args:
         source: where the rows are.
@@ -54,8 +82,9 @@ def row_blocks(source: DistanceSource, block_rows: int | None) -> Iterator[tuple
         block_rows = max(1, _BLOCK_BYTES // (8 * source.num_gallery))
     if block_rows < 1:
         raise ValueError(f"block_rows must be at least 1, got {block_rows}")
-    for start in range(0, source.num_query, block_rows):
-        yield start, min(start + block_rows, source.num_query)
+    first, last = source.share.bounds(source.num_query)
+    for start in range(first, last, block_rows):
+        yield start, min(start + block_rows, last)
 
 
 class MatrixDistances:
@@ -74,7 +103,7 @@ class MatrixDistances:
                 f"is needed, got shape {distances.shape}"
             )
         check_finite_rows(distances, "distances")
-        self._distances = distances
+        self._distances, self.share = distances, ALL_ROWS
         self.num_query, self.num_gallery = distances.shape
 
     def rows(self, start: int, stop: int) -> torch.Tensor:

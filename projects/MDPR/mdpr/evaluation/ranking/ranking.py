@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from mdpr.evaluation.distances.checks import FeatureRows
-from mdpr.evaluation.distances.feature_distances import FeatureDistances
+from mdpr.evaluation.distances.feature_distances import RetrievalFeatures
 from mdpr.evaluation.distances.ordering import fill_cells
 from mdpr.evaluation.distances.sources import DistanceSource, MatrixDistances, row_blocks
 from mdpr.evaluation.ranking.labels import RetrievalLabels
@@ -87,8 +87,8 @@ def rank_features(
         ValueError: features that are empty, of wrong shape, not finite or zero under cosine;
             labels for another number of images; no query with a match.
     """
-    source = FeatureDistances.from_features(query_features, gallery_features, metric=metric, device=device)
-    return rank(source, labels, options)
+    features = RetrievalFeatures.from_features(query_features, gallery_features, metric, device=device)
+    return rank(features.distances(), labels, options)
 
 
 def rank_distances(
@@ -111,7 +111,7 @@ def rank(
 ) -> RankingResult:
     """Rank the gallery for every query, block by block of queries.
 
-    Ties are broken by gallery index, the lower one first.
+    Ties are broken by gallery index, the lower one first. Processes that share the queries all get the whole.
 
     Raises:
         ValueError: labels for another number of images; no query with a match.
@@ -122,7 +122,7 @@ def rank(
     draws = None
     if options.protocol == "cuhk03":
         draws = SingleShotDraws(labels, seed=options.seed, repeats=options.repeats)
-    drawn_ranks: list[NDArray[np.int64]] = []
+    drawn_ranks = [np.empty(0, dtype=np.int64)]
     for start, stop in row_blocks(source, options.block_rows):
         block = source.rows(start, stop)
         pairs = labels.pairs(start, stop)
@@ -131,4 +131,5 @@ def rank(
         scores.add(start, stop, block, pairs)
         if draws is not None:
             drawn_ranks += draws.match_ranks(start, block.cpu().numpy(), pairs)
-    return scores.finish(np.concatenate(drawn_ranks) if drawn_ranks else None)
+    drawn = None if draws is None else source.share.joined(np.concatenate(drawn_ranks))
+    return scores.finish(source.share, drawn)

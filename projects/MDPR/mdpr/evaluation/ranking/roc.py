@@ -49,10 +49,12 @@ def tpr_at_fpr(
     labels.check_size(source.num_query, source.num_gallery)
     if not rates or not all(0 <= rate <= 1 for rate in rates):
         raise ValueError(f"false positive rates lie in [0, 1], got {list(rates)}")
-    levels, same = np.unique(_match_distances(source, labels, block_rows), return_counts=True)
+    matches = source.share.joined(_match_distances(source, labels, block_rows))
+    levels, same = np.unique(matches, return_counts=True)
     if len(levels) == 0:
         raise EvaluationError("no query has a match in the gallery: the ROC curve is undefined")
-    different = _count_between(source, labels, levels, block_rows)
+    counts = _count_between(source, labels, levels, block_rows)
+    different = source.share.joined(counts[None]).sum(axis=0)
     if not different.any():
         return dict.fromkeys(rates, float("nan"))
     # Places of a row stand for the distances: below all levels, at the first, between it and the next, ...
@@ -69,7 +71,7 @@ def tpr_at_fpr(
 def _match_distances(
     source: DistanceSource, labels: RetrievalLabels, block_rows: int | None
 ) -> NDArray[np.float64]:
-    parts = []
+    parts = [np.empty(0)]
     for start, stop in row_blocks(source, block_rows):
         pairs = labels.pairs(start, stop)
         block = source.rows(start, stop)

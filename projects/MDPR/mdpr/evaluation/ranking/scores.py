@@ -1,7 +1,7 @@
 """Scores of single queries, collected block by block, and what they come to."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from mdpr.errors import EvaluationError
 from mdpr.evaluation.distances.arrays import positions_in_groups
 from mdpr.evaluation.distances.checks import name_rows
 from mdpr.evaluation.distances.ordering import ranks_of_cells, smallest_cells
+from mdpr.evaluation.distances.sources import RowShare
 from mdpr.evaluation.ranking.labels import SameIdentityPairs
 
 logger = logging.getLogger(__name__)
@@ -117,17 +118,24 @@ class Scores:
             nearest = smallest_cells(block, result.top_columns.shape[1])
             result.top_columns[start:stop], result.top_distances[start:stop] = nearest
 
-    def finish(self, drawn_ranks: NDArray[np.int64] | None) -> RankingResult:
+    def finish(self, share: RowShare, drawn_ranks: NDArray[np.int64] | None) -> RankingResult:
         """Sum up.
 
         Args:
+            share: queries that were scored here; the others come from the processes that scored them.
             drawn_ranks: ranks (from 0) of the match in drawn galleries, of which the CMC is made; None
                 for that of the whole gallery.
 
         Raises:
             EvaluationError: no query has a match.
         """
-        result = self._result
+        own = slice(*share.bounds(len(self._result.num_matches)))
+        of_queries = {
+            name: share.joined(values[own])
+            for name, values in vars(self._result).items()
+            if name != "cmc" and values is not None
+        }
+        result = replace(self._result, **of_queries)
         missing = np.flatnonzero(result.num_matches == 0)
         num_all, num_counted = len(result.num_matches), result.num_valid_queries
         if num_counted == 0:

@@ -17,6 +17,7 @@ from mdpr.evaluation.distances.arrays import for_each
 from mdpr.evaluation.distances.grid import GridFeatures, squared_distances
 
 _ROWS_PER_BLOCK: Final = 256
+_STEPS_PER_UNIT: Final = 2.0**52
 
 
 def encode(
@@ -38,7 +39,8 @@ def encode(
             1 for none.
 
     Returns:
-        (N, N) float64 rows of weights >= 0 that sum to 1 (0 for a row without neighbours).
+        (N, N) float64 rows of weights >= 0 that sum to 1 (0 for a row without neighbours): multiples of
+        2^-52, so that sums of parts of a row are exact, in any order.
     """
     rows, columns = _expanded_neighbours(neighbours, k1)
     counts = np.bincount(rows, minlength=len(features))
@@ -46,7 +48,10 @@ def encode(
     squared = _distances_of_pairs(features, neighbours, distances, rows, columns)
     weights = _softmax_per_row(-squared, rows, counts)
     encoding = csr_array((weights, columns, indptr), shape=(len(features), len(features)))
-    return encoding if k2 == 1 else _average(encoding, neighbours[:, :k2])
+    if k2 > 1:
+        encoding = _average(encoding, neighbours[:, :k2])
+    encoding.data = np.rint(encoding.data * _STEPS_PER_UNIT) / _STEPS_PER_UNIT
+    return encoding
 
 
 def _is_reciprocal(neighbours: NDArray[np.int32]) -> NDArray[np.bool_]:

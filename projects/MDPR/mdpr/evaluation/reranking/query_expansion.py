@@ -19,6 +19,7 @@ from mdpr.evaluation.distances.checks import (
     name_rows,
 )
 from mdpr.evaluation.distances.grid import to_grid
+from mdpr.evaluation.distances.sources import ALL_ROWS, RowShare
 from mdpr.evaluation.reranking.neighbours import nearest_neighbours
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,11 @@ class QueryExpansionOptions:
 
 
 def expand_features(
-    features: FeatureRows, options: QueryExpansionOptions | None = None, *, device: str = "cpu"
+    features: FeatureRows,
+    options: QueryExpansionOptions | None = None,
+    *,
+    device: str = "cpu",
+    share: RowShare = ALL_ROWS,
 ) -> NDArray[np.float32]:
     """Replace every feature by the weighted mean of its nearest neighbours.
 
@@ -63,6 +68,7 @@ def expand_features(
         features: (N, D) floating point, queries and gallery together.
         options: alpha, rounds and neighbours.
         device: where neighbours are searched; it changes no result.
+        share: images whose neighbours are searched here; all that share them get the whole.
 
     Returns:
         (N, D) float32.
@@ -74,34 +80,31 @@ def expand_features(
     options = options or QueryExpansionOptions()
     expanded = as_feature_matrix(features, "features")
     for _ in range(options.times):
-        expanded = _expand_once(expanded, options, device)
+        expanded = _expand_once(expanded, options, device, share)
     return expanded
 
 
 def _expand_once(
-    features: NDArray[np.float32], options: QueryExpansionOptions, device: str
+    features: NDArray[np.float32], options: QueryExpansionOptions, device: str, share: RowShare
 ) -> NDArray[np.float32]:
-    unit = to_grid(features, normalise=True)
+    unit = to_grid(features, normalise=True, device=device)
     check_nonzero_rows(unit.squared_norm, "features for query expansion")
-    neighbours = nearest_neighbours(unit, options.k, device=device)
-    expanded = np.empty_like(features)
-    unlike = []
-    for start in range(0, len(features), _ROWS_PER_BLOCK):
-        rows = slice(start, start + _ROWS_PER_BLOCK)
-        near = neighbours[rows]
-        similarity = np.einsum("nd,nkd->nk", unit.values[rows].astype(np.float64), unit.values[near])
-        if not float(options.alpha).is_integer():
-            unlike.append(start + np.flatnonzero((similarity < 0).any(axis=1)))
-            similarity = np.maximum(similarity, 0.0)
-        weights = similarity**options.alpha / near.shape[1]
-        expanded[rows] = np.einsum("nk,nkd->nd", weights, features[near])
-    if sum(map(len, unlike)):
-        bad = np.concatenate(unlike)
+    neighbours, distances = nearest_neighbours(unit, options.k, share)
+    norm = unit.squared_norm.cpu().numpy()
+    similarity = (norm[:, None] + norm[neighbours] - distances) / 2
+    unlike = np.flatnonzero((similarity < 0).any(axis=1))
+    if len(unlike) and not float(options.alpha).is_integer():
+        similarity = np.maximum(similarity, 0.0)
         logger.warning(
             "query expansion: %d of %d images have neighbours of negative similarity, which "
             "get weight 0 (%s)",
-            len(bad),
+            len(unlike),
             len(features),
-            name_rows(bad),
+            name_rows(unlike),
         )
+    weights = similarity**options.alpha / neighbours.shape[1]
+    expanded = np.empty_like(features)
+    for start in range(0, len(features), _ROWS_PER_BLOCK):
+        rows = slice(start, start + _ROWS_PER_BLOCK)
+        expanded[rows] = np.einsum("nk,nkd->nd", weights[rows], features[neighbours[rows]])
     return expanded

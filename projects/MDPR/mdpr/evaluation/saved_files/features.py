@@ -116,9 +116,9 @@ def score_saved_features(
     Raises:
         ValueError: an unknown metric, a zero vector under cosine, or no query with a match.
     """
-    features = RetrievalFeatures.from_checked(saved.query_features, saved.gallery_features, metric)
-    source = distance_source(features, rerank, device=device)
-    return rank(source, saved.labels, options).percentages()
+    query, gallery = saved.query_features, saved.gallery_features
+    features = RetrievalFeatures.from_features(query, gallery, metric, device=device)
+    return rank(distance_source(features, rerank), saved.labels, options).percentages()
 
 
 def evaluate_file(

@@ -32,6 +32,7 @@ _LAYOUT: Final[Layout] = {
     "gallery_camera": (np.int64, "G"),
     "gallery_path": (np.str_, "G"),
 }
+_OF_RESULT: Final = ("average_precision", "inverse_negative_penalty", "num_matches", "first_match_rank")
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +106,7 @@ class SavedRankings:
             ranked=ranked,
             distance=result.top_distances,
             is_match=same & (ranked >= 0),
-            average_precision=result.average_precision,
-            inverse_negative_penalty=result.inverse_negative_penalty,
-            num_matches=result.num_matches,
-            first_match_rank=result.first_match_rank,
+            **{name: getattr(result, name) for name in _OF_RESULT},
             query_person=labels.query_person,
             query_camera=labels.query_camera,
             query_path=files[: labels.num_query],
