@@ -55,10 +55,12 @@ def take_step(dtype: torch.dtype, device: str) -> tuple[dict[str, float], Tensor
         features = model.eval()(batch)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     step = TrainingStep(model.train(), itertools.repeat(batch), optimizer, None, precision=precision)
+    step.iter = 0
     scalars: dict[str, float] = {}
     with EventStorage():
         while "gradient_norm" not in scalars:  # float16 may overflow, and its factor has to fall
             step.run_step()
+            step.settle()
             scalars = step.scalars.read()
     gradient = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
     terms = [name for name in scalars if name.startswith("loss_")] + ["total_loss", "gradient_norm"]

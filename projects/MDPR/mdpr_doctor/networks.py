@@ -57,6 +57,7 @@ def take_step(step: TrainingStep) -> bool:
     factor = 0.0 if step.grad_scaler is None else step.grad_scaler.get_scale()
     with EventStorage(step.iter):
         step.run_step()
+    step.settle()  # on a GPU it is not known before what became of it
     step.iter += 1
     return step.grad_scaler is not None and step.grad_scaler.get_scale() < factor
 
