@@ -1,6 +1,7 @@
 """The model's benchmark runs whole."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from benchmarks.measuring import Case, gigaflops, measure_all
 from benchmarks.model_tables import PAGE
 from mdpr.host import cpu_computes_in_bfloat16
 from mdpr.kernels.convolution import Convolution
+from support.processes import whereabouts
 
 
 def test_operations_are_counted_as_twice_multiply_add():
@@ -50,17 +52,23 @@ def quick(make_folder):
 
 
 def test_a_case_has_a_process_and_an_environment_of_its_own():
-    network = model.SMALL
-    (names,) = [{"table": "eval", "form": "plain", "network": None}]
-    arguments = ("eval", "plain", network)
-    environment = {"MALLOC_MMAP_THRESHOLD_": "65536"}
+    names, variable = {"table": "eval"}, "MALLOC_MMAP_THRESHOLD_"
     cases = [
-        Case(names, model.measure_cost, (*arguments, 0)),
-        Case(names, model.measure_peak, arguments, environment, continues=True),
+        Case(names, whereabouts, (variable,)),
+        Case(names, whereabouts, (variable,), {variable: "65536"}),
     ]
-    (row,) = measure_all(cases, quick=False)
-    assert row["seconds"] > 0
-    assert row["peak_megabytes"] is None or row["peak_megabytes"] > 10
+    first, second = measure_all(cases, quick=False)
+    assert len({first["process"], second["process"], os.getpid()}) == 3
+    assert (first["value"], second["value"]) == (os.environ.get(variable), "65536")
+
+
+def test_further_figures_of_a_case_join_its_rows():
+    cases = [
+        Case({"table": "eval"}, whereabouts, ("none",)),
+        Case({"table": "more"}, lambda: [{"seconds": 3}], continues=True),
+    ]
+    (row,) = measure_all(cases, quick=True)
+    assert row == {"table": "eval", "process": os.getpid(), "value": None, "seconds": 3}
 
 
 def test_quick_run_measures_everything(quick):

@@ -51,3 +51,8 @@ def free_url() -> str:
     with closing(socket.socket()) as listening:
         listening.bind(("127.0.0.1", 0))
         return f"tcp://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def whereabouts(variable: str) -> list[dict]:
+    """The process this is called in, and a variable of its environment."""
+    return [{"process": os.getpid(), "value": os.environ.get(variable)}]
