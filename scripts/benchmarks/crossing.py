@@ -1,4 +1,4 @@
-"""A drawn street: people of SynthPersons walk to and fro, cross, and pass behind pillars. Their places are known."""
+"""A drawn street: people of SynthPersons walk to and fro, cross, pass behind pillars; who is where is known."""
 
 import math
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class Frame:
         image: (HEIGHT, WIDTH, 3), BGR.
         people: who is seen, a quarter at least, numbers from 0 (G,).
         boxes: all of them, hidden parts too (G, 4).
-        detections: what a detector finds (N, 4): people who are half seen, not all of them, not quite in place.
+        detections: what a detector finds (N, 4): most of the people who are half seen, not quite in place.
     """
 
     image: NDArray[np.uint8]
@@ -77,7 +77,7 @@ def draw_sequence(people: int, frames: int, seed: int = 0) -> Iterator[Frame]:
             image.paste(sprite, corner, sprite)
             owners.paste(int(number), corner, solid)
             sizes[number] = np.count_nonzero(solid)
-            boxes[number] = np.array(solid.getbbox()) + (*corner, *corner)
+            boxes[number] = np.add(solid.getbbox(), (*corner, *corner))
         _draw_pillars(image, owners)
         shares = np.bincount(np.asarray(owners).ravel(), minlength=people)[:people] / sizes
         seen, found = shares > 0.25, (shares > 0.5) & (rng.random(people) > 0.08)

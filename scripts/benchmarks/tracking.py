@@ -2,8 +2,7 @@
 
     python scripts/benchmarks/tracking.py model.safetensors --docs docs
 
-On drawn streets (`crossing.py`), with the trackers of other packages, which `pip install 'mdpr[trackers]'` and
-the command of docs/trackers.md bring.
+On drawn streets (`crossing.py`), with the trackers of other packages, which scripts/setup.sh installs.
 """
 
 import argparse
@@ -19,9 +18,15 @@ if __name__ == "__main__":  # run as a file, which puts its own folder on the pa
 
 # isort: split
 import numpy as np
+from boxmot import BotSort, DeepOcSort
+from deep_sort_realtime.deepsort_tracker import DeepSort
 from mdpr.inference.adapters import boxmot, deep_sort_realtime, ultralytics
 from mdpr.inference.embedder import Embedder
 from numpy.typing import NDArray
+from trackers import eval as scores
+from ultralytics.engine.results import Boxes
+from ultralytics.trackers.bot_sort import BOTSORT
+from ultralytics.utils import ROOT, YAML, IterableSimpleNamespace
 
 from benchmarks.crossing import Frame, draw_sequence
 from benchmarks.measuring import describe_machine
@@ -33,15 +38,11 @@ CONFIDENCE: Final = 0.9
 
 
 def bot_sort(embedder: Embedder | None) -> Follow:
-    from boxmot import BotSort
-
     encoder = boxmot.wrap(embedder) if embedder else None
     return _boxmot(BotSort(use_embeddings=embedder is not None, reid_model=encoder, use_cmc=False))
 
 
 def deep_oc_sort(embedder: Embedder | None) -> Follow:
-    from boxmot import DeepOcSort
-
     encoder = boxmot.wrap(embedder) if embedder else None
     return _boxmot(DeepOcSort(use_embeddings=embedder is not None, reid_model=encoder, cmc_off=True))
 
@@ -55,8 +56,6 @@ def _boxmot(tracker: Any) -> Follow:
 
 
 def deep_sort(embedder: Embedder | None) -> Follow:
-    from deep_sort_realtime.deepsort_tracker import DeepSort
-
     tracker, rng = DeepSort(embedder=None), np.random.default_rng(0)
     tracker.embedder = deep_sort_realtime.wrap(embedder) if embedder else None
 
@@ -72,10 +71,6 @@ def deep_sort(embedder: Embedder | None) -> Follow:
 
 
 def ultralytics_bot_sort(embedder: Embedder | None) -> Follow:
-    from ultralytics.engine.results import Boxes
-    from ultralytics.trackers.bot_sort import BOTSORT
-    from ultralytics.utils import ROOT, YAML, IterableSimpleNamespace
-
     settings = IterableSimpleNamespace(**YAML.load(ROOT / "cfg/trackers/botsort.yaml"))
     settings.gmc_method = None
     tracker = BOTSORT(settings)
@@ -101,8 +96,6 @@ TRACKERS: Final[Mapping[str, Callable[[Embedder | None], Follow]]] = {
 
 def score(sequences: Iterable[tuple[Sequence[Frame], Follow]]) -> dict[str, float]:
     """Identity switches, IDF1 and MOTA in percent, of all sequences together."""
-    from trackers import eval as scores
-
     clear, identity = [], []
     for frames, follow in sequences:
         tracks = [follow(frame) for frame in frames]

@@ -29,7 +29,7 @@ class EvaluationError(MDPRError, ValueError):
 
 
 class InputError(MDPRError, ValueError):
-    """What was given to a model cannot be used."""
+    """Images, boxes or options that cannot be worked with."""
 
 
 class NonFiniteError(MDPRError, FloatingPointError):

@@ -32,19 +32,20 @@ def test_oriented_boxes_are_refused():
 
 
 def test_a_pipeline_embeds_detections():
-    peer("boxmot")
-    from boxmot.pipelines.perception import PerceptionPipeline, PipelineOutputs
-    from boxmot.structures import Boxes, Detections, Frame
-
+    perception, structures = peer("boxmot.pipelines.perception"), peer("boxmot.structures")
     image = torch.from_numpy(np.ascontiguousarray(FRAME[..., ::-1].transpose(2, 0, 1)))
-    frames = [Frame(image, "full"), Frame(image, "empty")]
+    frames = [structures.Frame(image, name) for name in ("full", "empty")]
     found = [
-        Detections(
-            Boxes(torch.from_numpy(boxes)), torch.ones(len(boxes)), torch.zeros(len(boxes)).long(), name
+        structures.Detections(
+            structures.Boxes(torch.from_numpy(boxes)),
+            scores=torch.ones(len(boxes)),
+            class_ids=torch.zeros(len(boxes), dtype=torch.int64),
+            sample_id=name,
         )
         for boxes, name in ((BOXES, "full"), (BOXES[:0], "empty"))
     ]
-    pipeline = PerceptionPipeline(reid=adapter.wrap(EMBEDDER), outputs=PipelineOutputs(embeddings=True))
+    outputs = perception.PipelineOutputs(embeddings=True)
+    pipeline = perception.PerceptionPipeline(reid=adapter.wrap(EMBEDDER), outputs=outputs)
     full, empty = pipeline.enrich(frames, found)
     np.testing.assert_array_equal(full.embeddings, expected())
     assert empty.embeddings.shape == (0, EMBEDDER.dimension)

@@ -12,10 +12,7 @@ FRAME = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
 
 @pytest.mark.parametrize("color", ["bgr", "rgb"])
 def test_a_tracker_keeps_the_features(color):
-    peer("deep_sort_realtime")
-    from deep_sort_realtime.deepsort_tracker import DeepSort
-
-    tracker = DeepSort(embedder=None)
+    tracker = peer("deep_sort_realtime.deepsort_tracker").DeepSort(embedder=None)
     tracker.embedder = adapter.wrap(EMBEDDER, color)
     found = [([10, 5, 20, 45], 0.9, "person"), ([85, 5, 14, 45], 0.9, "person")]  # the second one outside
     for _ in range(4):

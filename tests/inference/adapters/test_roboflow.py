@@ -39,5 +39,5 @@ def test_reid_evaluates_it(tmp_path):
     split = reid.ReIDSplit(paths, np.array(people), np.array(cameras))
     result = reid.ReIDModel.evaluate(model, split, split, verbose=False)
     assert result.num_queries == 6
-    assert result.metrics["mAP"] == pytest.approx(100)
+    assert result.metrics["map"] == pytest.approx(100)
     assert model.extract_embeddings_from_paths([]).shape == (0, EMBEDDER.dimension)

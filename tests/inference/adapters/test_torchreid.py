@@ -14,13 +14,11 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (60, 30, 3), np.uint8)
 
 @pytest.fixture(scope="module")
 def theirs(make_folder):
-    peer("torchreid")
-    from torchreid.reid.models import build_model
-    from torchreid.reid.utils import FeatureExtractor
-
+    torchreid = peer("torchreid.reid.utils")
+    network = peer("torchreid.reid.models").build_model("osnet_x0_25", num_classes=1, pretrained=False)
     weights = make_folder("torchreid") / "osnet.pth"
-    torch.save(build_model("osnet_x0_25", num_classes=1, pretrained=False).state_dict(), weights)
-    return FeatureExtractor("osnet_x0_25", str(weights), device="cpu", verbose=False)
+    torch.save(network.state_dict(), weights)
+    return torchreid.FeatureExtractor("osnet_x0_25", str(weights), device="cpu", verbose=False)
 
 
 def test_takes_what_theirs_takes(theirs, tmp_path):
@@ -33,9 +31,7 @@ def test_takes_what_theirs_takes(theirs, tmp_path):
         np.testing.assert_array_equal(features, EMBEDDER([IMAGE] * len(expected)))
 
 
-def test_features_go_into_their_distances(theirs):
-    from torchreid.reid.metrics import compute_distance_matrix
-
+def test_features_go_into_their_distances():
     features = adapter.wrap(EMBEDDER)([IMAGE, IMAGE[::-1], 255 - IMAGE])
-    distances = compute_distance_matrix(features, features, "cosine").numpy()
+    distances = peer("torchreid.reid.metrics").compute_distance_matrix(features, features, "cosine").numpy()
     np.testing.assert_allclose(distances, 1 - features @ features.T, atol=1e-6)

@@ -20,26 +20,19 @@ def test_a_feature_a_box_and_none_for_what_shows_nothing():
     assert adapter.wrap(EMBEDDER)(FRAME, DETECTIONS[:0]) == []
 
 
-@pytest.mark.parametrize(
-    ("module", "name"),
-    [("bot_sort", "BOTSORT"), ("deep_oc_sort", "DeepOCSORT"), ("track_tracker", "TRACKTRACK")],
-)
-def test_a_tracker_keeps_the_features(module, name):
-    peer("ultralytics")
-    from importlib import import_module
-
-    from ultralytics.engine.results import Boxes
-    from ultralytics.utils import ROOT, YAML, IterableSimpleNamespace
-
-    file = {"BOTSORT": "botsort", "DeepOCSORT": "deepocsort", "TRACKTRACK": "tracktrack"}[name]
-    settings = IterableSimpleNamespace(**YAML.load(ROOT / f"cfg/trackers/{file}.yaml"))
+@pytest.mark.parametrize("name", ["bot_sort.BOTSORT", "deep_oc_sort.DeepOCSORT", "track_tracker.TRACKTRACK"])
+def test_a_tracker_keeps_the_features(name):
+    utils, results = peer("ultralytics.utils"), peer("ultralytics.engine.results")
+    module, tracker_class = name.split(".")
+    file = utils.ROOT / f"cfg/trackers/{tracker_class.lower()}.yaml"
+    settings = utils.IterableSimpleNamespace(**utils.YAML.load(file))
     settings.with_reid = False
-    tracker = getattr(import_module(f"ultralytics.trackers.{module}"), name)(settings)
+    tracker = getattr(peer(f"ultralytics.trackers.{module}"), tracker_class)(settings)
     tracker.encoder = adapter.wrap(EMBEDDER)
     settings.with_reid, settings.model = True, "mdpr"
     boxes = np.float32([[10, 10, 30, 50, 0.9, 0], [85, 10, 105, 50, 0.9, 0]])
     for _ in range(3):
-        tracker.update(Boxes(boxes, FRAME.shape[:2]), FRAME)
+        tracker.update(results.Boxes(boxes, FRAME.shape[:2]), FRAME)
     kept = [track.curr_feat for track in tracker.tracked_stracks]
     (feature,) = [each for each in kept if each is not None]
     np.testing.assert_allclose(feature, EMBEDDER(FRAME[10:50, 10:30], color="bgr")[0], rtol=1e-5)

@@ -76,5 +76,5 @@ def _bgr(image: Tensor) -> NDArray[np.uint8]:
 
 
 def wrap(embedder: "Embedder") -> BoxMOTEncoder:
-    """For ``BotSort(reid_model=...)``, ``DeepOcSort``, ``StrongSort``, or ``PerceptionPipeline(reid=...)``."""
+    """For a tracker, ``BotSort(reid_model=...)``, or a pipeline, ``PerceptionPipeline(reid=...)``."""
     return BoxMOTEncoder(embedder)
