@@ -1,4 +1,4 @@
-"""A drawn street: people of SynthPersons walk to and fro, cross, pass behind pillars. All places are known."""
+"""A drawn street: people of SynthPersons walk to and fro, cross, pass behind pillars. All is known of it."""
 
 import math
 from collections.abc import Iterator

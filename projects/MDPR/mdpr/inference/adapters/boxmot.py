@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,15 +12,13 @@ from torch import Tensor
 
 from mdpr.errors import InputError
 from mdpr.inference.adapters.boxes import Rows, embed_all
-
-if TYPE_CHECKING:
-    from mdpr.inference.embedder import Embedder
+from mdpr.inference.embedder import Embedder
 
 
 class BoxMOTEncoder:
     """BoxMOT's ``get_features``, and its ``AppearanceEncoder``. N boxes, D numbers a feature."""
 
-    def __init__(self, embedder: "Embedder") -> None:
+    def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
     @property
@@ -75,6 +73,6 @@ def _bgr(image: Tensor) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image.permute(1, 2, 0).numpy()[..., ::-1])
 
 
-def wrap(embedder: "Embedder") -> BoxMOTEncoder:
+def wrap(embedder: Embedder) -> BoxMOTEncoder:
     """For a tracker, ``BotSort(reid_model=...)``, or a pipeline, ``PerceptionPipeline(reid=...)``."""
     return BoxMOTEncoder(embedder)

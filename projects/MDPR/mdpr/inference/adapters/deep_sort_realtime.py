@@ -1,21 +1,18 @@
 """For deep-sort-realtime (``DeepSort(embedder=None).embedder``)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mdpr.inference.adapters.boxes import NOTHING, Color, Rows
-
-if TYPE_CHECKING:
-    from mdpr.inference.embedder import Embedder
+from mdpr.inference.adapters.boxes import NOTHING, Rows
+from mdpr.inference.embedder import Embedder
 
 
 class DeepSortEmbedder:
     """What `DeepSort` calls with the crops of a frame."""
 
-    def __init__(self, embedder: "Embedder", color: Color) -> None:
+    def __init__(self, embedder: Embedder, color: str) -> None:
         self._embedder = embedder
         self._color = color
 
@@ -25,6 +22,6 @@ class DeepSortEmbedder:
         return self._embedder(crops, color=self._color)
 
 
-def wrap(embedder: "Embedder", color: Color = "bgr") -> DeepSortEmbedder:
+def wrap(embedder: Embedder, color: str = "bgr") -> DeepSortEmbedder:
     """For a `DeepSort` that gets frames in ``color`` order: ``tracker.embedder = wrap(embedder)``."""
     return DeepSortEmbedder(embedder, color)

@@ -1,21 +1,19 @@
 """For Roboflow's packages: `supervision`'s detections, `reid`'s evaluation."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdpr.inference.adapters.boxes import Rows, embed_all
-
-if TYPE_CHECKING:
-    from mdpr.inference.embedder import Embedder
+from mdpr.inference.embedder import Embedder
 
 
 class RoboflowModel:
     """What `reid.ReIDModel` makes features with. N images, D numbers a feature."""
 
-    def __init__(self, embedder: "Embedder") -> None:
+    def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
     def extract_embeddings(self, detections: Any, frame: NDArray[np.uint8], *, batch_size: int = 32) -> Rows:
@@ -46,6 +44,6 @@ def _in_batches(embed: Callable[[Any], Rows], items: Any, size: int) -> Rows:
     return np.concatenate([embed(items[start : start + size]) for start in starts])
 
 
-def wrap(embedder: "Embedder") -> RoboflowModel:
+def wrap(embedder: Embedder) -> RoboflowModel:
     """For what takes a `reid.ReIDModel`, or as one: ``ReIDModel.evaluate(wrap(embedder), split)``."""
     return RoboflowModel(embedder)

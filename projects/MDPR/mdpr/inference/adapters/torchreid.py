@@ -1,18 +1,17 @@
 """In the place of torchreid's ``FeatureExtractor``."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from mdpr.inference.embedder import Embedder
+from mdpr.inference.embedder import Embedder
 
 
 class FeatureExtractor:
     """Called as torchreid's own; it is made from an embedder and not from the name of a network."""
 
-    def __init__(self, embedder: "Embedder") -> None:
+    def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
         self.device = embedder.device
 
@@ -26,6 +25,6 @@ class FeatureExtractor:
         return torch.from_numpy(self._embedder(input)).to(self.device)
 
 
-def wrap(embedder: "Embedder") -> FeatureExtractor:
+def wrap(embedder: Embedder) -> FeatureExtractor:
     """In the place of ``FeatureExtractor(model_name=..., model_path=...)``."""
     return FeatureExtractor(embedder)

@@ -1,20 +1,18 @@
 """For the trackers of Ultralytics (``tracker.encoder``)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdpr.inference.adapters.boxes import Rows, embed_shown
-
-if TYPE_CHECKING:
-    from mdpr.inference.embedder import Embedder
+from mdpr.inference.embedder import Embedder
 
 
 class UltralyticsEncoder:
     """What BoT-SORT, Deep OC-SORT and TrackTrack call."""
 
-    def __init__(self, embedder: "Embedder") -> None:
+    def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
     def __call__(self, img: NDArray[np.uint8], dets: Any) -> list[Rows | None]:
@@ -31,6 +29,6 @@ class UltralyticsEncoder:
         return [next(each) if one else None for one in shown]
 
 
-def wrap(embedder: "Embedder") -> UltralyticsEncoder:
+def wrap(embedder: Embedder) -> UltralyticsEncoder:
     """For a tracker's ``encoder``, beside ``with_reid`` and a ``model`` other than "auto" in its settings."""
     return UltralyticsEncoder(embedder)
