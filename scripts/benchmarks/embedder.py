@@ -122,8 +122,8 @@ def sections(results: Results, _: str) -> list[str]:
     one, start = results["frame"], results["starts"]
     return [
         table(rows, headers),
-        f"A frame of {FRAME[1]} x {FRAME[0]} with {one['boxes']} boxes: {one['frame']:.3f} s; the same pieces "
-        f"as a list of crops: {one['crops']:.3f} s.",
+        f"A frame of {FRAME[1]} x {FRAME[0]} with {one['boxes']} boxes: {one['frame']:.3f} s; the same "
+        f"pieces as a list of crops: {one['crops']:.3f} s.",
         f"After `import torch`: `import mdpr` {start['import_mdpr']:.2f} s, the embedder's module "
         f"{start['import_embedder']:.2f} s more; `Embedder.from_file` of {start['megabytes']:.0f} MB, "
         f"checksum included, {start['from_file']:.2f} s.",

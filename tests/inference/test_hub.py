@@ -35,10 +35,10 @@ class Repository(BaseHTTPRequestHandler):
 
     files: dict
 
-    def do_HEAD(self):  # noqa: N802
+    def do_HEAD(self):
         self.do_GET()
 
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         content = self.files.get(self.path.rpartition("/")[2].partition("?")[0])
         if content is None:
             self.answer(b"{}", 404, **{"X-Error-Code": "EntryNotFound"})
@@ -46,7 +46,7 @@ class Repository(BaseHTTPRequestHandler):
             tag = hashlib.sha256(content).hexdigest()
             self.answer(content, 200, ETag=f'"{tag}"', **{"X-Repo-Commit": "c" * 40})
 
-    def do_POST(self):  # noqa: N802
+    def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path.endswith("/create"):
             url = f"http://{self.headers['Host']}/me/mine"

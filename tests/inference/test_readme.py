@@ -33,4 +33,7 @@ def test_distances(folder, capsys):
     names = {}
     exec(code, names)
     printed = capsys.readouterr().out
-    assert printed.splitlines()[0] == f"a and b: {1 - names['a'] @ names['b']}"
+    for line, other in zip(printed.splitlines(), "bc", strict=True):
+        name, _, distance = line.partition(": ")
+        assert name == f"a and {other}"
+        assert float(distance) == pytest.approx(1 - names["a"] @ names[other], abs=1e-6)

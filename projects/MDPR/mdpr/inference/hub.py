@@ -20,9 +20,9 @@ FILE_NAME: Final = "model.safetensors"
 class HubEmbedder(Embedder, ModelHubMixin):
     """An embedder with ``from_pretrained``, ``save_pretrained`` and ``push_to_hub``.
 
-    ``HubEmbedder.from_pretrained("user/name", device=..., precision=..., batch_size=...)`` takes a repository or a
-    local folder; ``HubEmbedder("model.safetensors").push_to_hub("user/name")`` uploads the model file with its
-    model card. What is downloaded is checked against its own checksum.
+    ``HubEmbedder.from_pretrained("user/name", device=..., precision=..., batch_size=...)`` takes a repository
+    or a local folder; ``HubEmbedder("model.safetensors").push_to_hub("user/name")`` uploads the model file
+    with its model card. What is downloaded is checked against its own checksum.
     """
 
     def __new__(cls, *arguments: Any, **keywords: Any) -> "HubEmbedder":
