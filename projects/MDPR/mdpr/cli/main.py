@@ -11,6 +11,8 @@ SUBCOMMANDS = {
     "train": "train or evaluate a network",
     "evaluate-features": "score saved features, without a network",
     "check-dataset": "read a whole data set and say what would go wrong",
+    "calibrate": "find the threshold for a chosen rate of false matches",
+    "compare": "say how alike two images are, and whether they show one person",
     "convert": "convert weights of the authors' release, or back to it",
     "replay": "compute a step that was not finite again, and say where it breaks",
     "doctor": "check this machine: what is installed, and whether it computes what it should",

@@ -1,33 +1,27 @@
 """Whether two images show the same person, and how sure that is."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Final
 
 from mdpr.inference.calibration import Calibration
 
-if TYPE_CHECKING:
-    from mdpr.inference.embedder import Embedder
-
-UNCALIBRATED = (
-    "the model has no calibration, and how high a similarity must be differs between models and places: "
+_UNCALIBRATED: Final = (
+    "the model has no calibration, and which similarity is high differs between models and places: "
     "`mdpr calibrate` finds out on labelled images"
 )
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What is known of two images.
+    """What is known of two images; without a calibration the similarity, and the reason why no more.
 
     Attributes:
         similarity: cosine of their features, in [-1, 1].
-        probability: that they show the same person, both cases being as likely beforehand
-            (`Calibration.probability` takes another prior); None without a calibration, as all below.
+        probability: that they show the same person, if that is as likely as not before looking.
         is_same: whether the similarity reaches the threshold.
         threshold: of the calibration.
-        false_match_rate: share of pairs of different people that reach it, as the calibration was asked for.
-        reason: why nothing was decided, and what to do; None where it was.
+        false_match_rate: share of pairs of different people that reach it, as asked for.
+        reason: why nothing was decided, and what to do.
     """
 
     similarity: float
@@ -39,19 +33,14 @@ class Decision:
 
 
 def decide(similarity: float, calibration: Calibration | None) -> Decision:
-    """Decide on two images of this cosine similarity; without a calibration, say why not."""
+    """Decide on two images by the cosine similarity of their features."""
+    similarity = min(max(float(similarity), -1.0), 1.0)  # rounding goes beyond
     if calibration is None:
-        return Decision(similarity, reason=UNCALIBRATED)
+        return Decision(similarity, reason=_UNCALIBRATED)
     return Decision(
-        similarity=similarity,
-        probability=calibration.probability(similarity),
-        is_same=similarity >= calibration.threshold,
-        threshold=calibration.threshold,
-        false_match_rate=calibration.false_match_rate,
+        similarity,
+        calibration.probability(similarity),
+        similarity >= calibration.threshold,
+        calibration.threshold,
+        calibration.false_match_rate,
     )
-
-
-def same_person(embedder: "Embedder", first: Any, second: Any) -> Decision:
-    """Embed two images, anything that the embedder takes, and decide on them."""
-    one, two = embedder([first, second])
-    return decide(float(np.clip(one @ two, -1, 1)), embedder.calibration)
