@@ -24,37 +24,39 @@ _DRAWS: Final = 2000
 _SAMPLES_AT_ONCE: Final = 250
 Interval = tuple[float, float]
 _Weights = NDArray[np.float64]  # (B, P): how often each identity is in each sample
+_Counts = tuple[NDArray[np.float64], NDArray[np.float64]]  # (B,) matching pairs, (B,) pairs
 
 
 def false_match_interval(false_matches: csr_array, num_images: NDArray[np.int64], level: float) -> Interval:
     """Predict the rate from (P, P) false matches, each in one of its two places, and (P,) image counts."""
 
-    def rates(weights: _Weights) -> NDArray[np.float64]:
+    def counts(weights: _Weights) -> _Counts:
         matching = (weights * (false_matches @ weights.T).T).sum(axis=1)
         images = weights * num_images
-        return _rate(matching, (images.sum(axis=1) ** 2 - (images**2).sum(axis=1)) / 2)
+        return matching, (images.sum(axis=1) ** 2 - (images**2).sum(axis=1)) / 2
 
-    return _interval(rates, len(num_images), level)
+    return _interval(counts, len(num_images), level)
 
 
 def true_match_interval(true_matches: NDArray[np.int64], pairs: NDArray[np.int64], level: float) -> Interval:
     """Predict the rate from (P,) true matches and (P,) pairs of one identity."""
-    return _interval(lambda weights: _rate(weights @ true_matches, weights @ pairs), len(pairs), level)
+    return _interval(lambda weights: (weights @ true_matches, weights @ pairs), len(pairs), level)
 
 
-def _rate(matching: NDArray[np.float64], pairs: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (matching + 0.5) / (pairs + 0.5)  # half a match more: no sample is at rate 0
-
-
-def _interval(
-    rates: Callable[[_Weights], NDArray[np.float64]], num_identities: int, level: float
-) -> Interval:
+def _interval(counts: Callable[[_Weights], _Counts], num_identities: int, level: float) -> Interval:
+    """Quantiles of the ratio of two samples' odds, about the odds counted."""
     random, chance = np.random.default_rng(0), np.full(num_identities, 1 / num_identities)
     drawn = [
-        rates(random.multinomial(num_identities, chance, _SAMPLES_AT_ONCE).astype(np.float64))
+        _odds(*counts(random.multinomial(num_identities, chance, _SAMPLES_AT_ONCE).astype(np.float64)))
         for _ in range(0, 2 * _DRAWS, _SAMPLES_AT_ONCE)
     ]
     calibration, new = np.reshape(drawn, (2, _DRAWS))
+    matching, pairs = counts(np.ones((1, num_identities)))
     tails = np.quantile(new / calibration, [(1 - level) / 2, (1 + level) / 2])
-    low, high = np.minimum(tails * rates(np.ones((1, num_identities))), 1)
+    odds = tails * _odds(matching, pairs)
+    low, high = np.clip((odds / (1 + odds) * (pairs + 1) - 0.5) / pairs, 0, 1)
     return float(low), float(high)
+
+
+def _odds(matching: NDArray[np.float64], pairs: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (matching + 0.5) / (pairs - matching + 0.5)  # half a pair more of each kind: never 0 or infinite
