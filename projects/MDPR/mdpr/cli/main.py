@@ -14,6 +14,8 @@ SUBCOMMANDS = {
     "calibrate": "find the threshold for a chosen rate of false matches",
     "compare": "say how alike two images are, and whether they show one person",
     "convert": "convert weights of the authors' release, or back to it",
+    "pack": "put a trained model into one file, with all that using it takes",
+    "describe": "say what is in a model file",
     "replay": "compute a step that was not finite again, and say where it breaks",
     "doctor": "check this machine: what is installed, and whether it computes what it should",
 }
