@@ -61,7 +61,7 @@ def test_length_of_a_feature_says_nothing(people, calibration):
 
 
 def test_new_people_are_within_the_interval_as_often_as_said():
-    """80 % of 40 draws, with 0.1 less for chance; an interval for the whole population holds 65 % of them."""
+    """80 % of 40 draws, but for chance, which is two standard deviations (0.06) of it."""
     inside = []
     for seed in range(40):
         found = calibrate(*draw_people(2 * seed), false_match_rate=0.01, level=0.8)
@@ -75,8 +75,8 @@ def test_new_people_are_within_the_interval_as_often_as_said():
             )
         )
     false_low, false_high, true_low, true_high = np.transpose(inside)
-    assert 0.7 <= np.mean(false_low & false_high) <= 0.95
-    assert 0.7 <= np.mean(true_low & true_high) <= 0.95
+    assert 0.68 <= np.mean(false_low & false_high) <= 0.97
+    assert 0.68 <= np.mean(true_low & true_high) <= 0.97
 
 
 def matrix_similarities(features, person):
@@ -114,7 +114,8 @@ def test_probability_is_the_share_of_each_kind_of_pair_and_rises():
 
 def test_probability_never_falls_and_is_never_certain(calibration):
     values = [calibration.probability(similarity) for similarity in np.linspace(-1, 1, 201)]
-    assert 0 < values[0] < 0.1 < 0.9 < values[-1] < 1
+    assert 0 < values[0] < 0.1
+    assert 0.9 < values[-1] < 1
     assert values == sorted(values)
 
 
@@ -138,7 +139,7 @@ def test_one_image_under_many_identities_is_refused():
     features, person = draw_people(0, num_people=30)
     features[person < 6] = 1
     with pytest.raises(
-        EvaluationError, match="375 of the 10,875 pairs of different .* Ask for 0.038 or more"
+        EvaluationError, match=r"375 of the 10,875 pairs of different .* Ask for 0.038 or more"
     ):
         calibrate(features, person, false_match_rate=0.01)
 

@@ -4,9 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
+from tabulate import tabulate
+
 from mdpr.cli.reporting import say, subcommand
 from mdpr.files import write_atomically
-from mdpr.inference.calibration import Calibration
 from mdpr.inference.model_calibration import calibrate_model
 
 
@@ -14,33 +16,17 @@ def _calibrate(options: argparse.Namespace) -> int:
     found, replaced = calibrate_model(
         options.source, options.model, false_match_rate=options.false_match_rate
     )
-    say(_text(found))
+    values = found.as_dict()
+    rows = [(name, np.round(value, 8).tolist()) for name, value in values.items() if name != "knots"]
+    say(tabulate(rows, tablefmt="plain"))
     if options.json is not None:
         with write_atomically(options.json) as stream:
-            stream.write(json.dumps(found.as_dict(), indent=2) + "\n")
+            stream.write(json.dumps(values, indent=2) + "\n")
     if replaced is not None:
         say(f"Replaced in {options.model}: {json.dumps(replaced.as_dict())}")
     elif options.model is not None:
         say(f"Stored in {options.model}")
     return 0
-
-
-def _text(found: Calibration) -> str:
-    new = f"among as many new people ({100 * found.level:g} % of the time)"
-    false, true = (
-        f"{100 * rate:.3g} %; {100 * low:.3g} to {100 * high:.3g} % {new}"
-        for rate, (low, high) in (
-            (found.achieved_false_match_rate, found.false_match_interval),
-            (found.true_match_rate, found.true_match_interval),
-        )
-    )
-    return (
-        f"threshold         {found.threshold:.6f}\n"
-        f"false-match rate  {false}\n"
-        f"true-match rate   {true}\n"
-        f"counted           {found.num_images:,} images of {found.num_identities:,} people: "
-        f"{found.num_different_pairs:,} pairs of two people, {found.num_same_pairs:,} of one"
-    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,26 +4,19 @@ import argparse
 import dataclasses
 import json
 
+from tabulate import tabulate
+
 from mdpr.cli.reporting import say, subcommand
-from mdpr.inference.decisions import Decision
 from mdpr.inference.embedder import Embedder
 
 
 def _compare(options: argparse.Namespace) -> int:
     decision = Embedder.from_file(options.model).same_person(options.first, options.second)
-    say(json.dumps(dataclasses.asdict(decision), indent=2) if options.json else _text(decision))
+    values = dataclasses.asdict(decision)
+    known = [(name, str(value)) for name, value in values.items() if value is not None]
+    text = tabulate(known, tablefmt="plain", disable_numparse=True)
+    say(json.dumps(values, indent=2) if options.json else text)
     return 0
-
-
-def _text(decision: Decision) -> str:
-    if decision.is_same is None:
-        return f"similarity   {decision.similarity:.4f}\nnot decided: {decision.reason}"
-    return (
-        f"{'same person' if decision.is_same else 'different people'}\n"
-        f"similarity   {decision.similarity:.4f}\n"
-        f"threshold    {decision.threshold:.4f}, for a false-match rate of {decision.false_match_rate:g}\n"
-        f"probability  {decision.probability:.4f}, if one person is as likely as two beforehand"
-    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -54,12 +54,12 @@ def calibrate_model(
     fingerprint = people.pop("fingerprint", None)
     if metadata is None or model is None:
         return calibrate(**people, false_match_rate=false_match_rate), None
-    made_by = (people["features"].shape[1], str(fingerprint or metadata["fingerprint"]))
-    if made_by != (metadata["dimension"], metadata["fingerprint"]):
+    dimension, made_by = people["features"].shape[1], str(fingerprint or metadata["fingerprint"])
+    if (dimension, made_by) != (metadata["dimension"], metadata["fingerprint"]):
         raise EvaluationError(
             f"{source} holds features of another model, preprocessing or precision than {model}: dimension "
-            f"{made_by[0]} and fingerprint {made_by[1][:12]}, not {metadata['dimension']} and "
-            f"{metadata['fingerprint'][:12]}"
+            f"{dimension} and fingerprint {made_by}, not {metadata['dimension']} and "
+            f"{metadata['fingerprint']}"
         )
     calibration = calibrate(**people, false_match_rate=false_match_rate)
     update_metadata(model, calibration=calibration.as_dict())
