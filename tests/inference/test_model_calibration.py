@@ -21,7 +21,7 @@ from mdpr.inference.model_calibration import calibrate_model
 from mdpr.inference.packing import pack
 from mdpr.inference.sources import from_config
 from PIL import Image
-from support.configs import tiny_config
+from support.configs import ONE_BRANCH, tiny_config
 from support.identities import DIMENSION, draw_people
 from support.miniatures import Shape, make_image_folder
 
@@ -171,7 +171,7 @@ def test_the_commands(tmp_path, model, people, capsys):
 
 def test_a_model_file_goes_all_the_way(tmp_path, capsys):
     torch.manual_seed(0)
-    cfg = tiny_config()
+    cfg = tiny_config(*ONE_BRANCH)
     file = tmp_path / "model.safetensors"
     pack(from_config(cfg, build_network(cfg)), file)
     folder = make_image_folder(tmp_path, Shape(train_identities=0, test_identities=20, images=2))

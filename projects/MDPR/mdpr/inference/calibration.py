@@ -121,15 +121,17 @@ def calibrate(
     different, same = pairs.histograms()
     threshold = _lowest_threshold(different, false_match_rate)
     false_matches, true_matches, same_pairs = pairs.matches(threshold)
-    _check_identities(np.count_nonzero(same_pairs), "identities in two images, by two cameras where known")
+    _check_identities(
+        int(np.count_nonzero(same_pairs)), "identities in two images, by two cameras where known"
+    )
     return Calibration(
         threshold=threshold,
-        false_match_rate=false_match_rate,
+        false_match_rate=float(false_match_rate),
         achieved_false_match_rate=float(false_matches.sum() / different.sum()),
         false_match_interval=false_match_interval(false_matches, num_images, level),
         true_match_rate=float(true_matches.sum() / same.sum()),
         true_match_interval=true_match_interval(true_matches, same_pairs, level),
-        level=level,
+        level=float(level),
         num_identities=len(num_images),
         num_images=len(matrix),
         num_different_pairs=int(different.sum()),

@@ -31,7 +31,7 @@ class ImagePairs:
         self, features: NDArray[np.float32], identity: NDArray[np.int64], camera: NDArray[np.integer] | None
     ) -> None:
         self._features, self._identity = features, identity
-        self._camera = np.arange(len(identity)) if camera is None else camera
+        self._camera = np.arange(len(identity)) if camera is None else np.asarray(camera)
 
     def histograms(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Count similarities of different and of same identities, (2 * STEPS,) each.
