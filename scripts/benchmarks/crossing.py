@@ -76,8 +76,8 @@ def draw_sequence(people: int, frames: int, seed: int = 0) -> Iterator[Frame]:
             solid = sprite.getchannel("A").point(lambda alpha: 255 * (alpha > 127))
             image.paste(sprite, corner, sprite)
             owners.paste(int(number), corner, solid)
-            sizes[number] = np.count_nonzero(solid)
-            boxes[number] = np.add(solid.getbbox(), (*corner, *corner))
+            sizes[number] = np.count_nonzero(np.asarray(solid))
+            boxes[number] = np.add(solid.getbbox() or (0, 0, 0, 0), (*corner, *corner))
         _draw_pillars(image, owners)
         shares = np.bincount(np.asarray(owners).ravel(), minlength=people)[:people] / sizes
         seen, found = shares > 0.25, (shares > 0.5) & (rng.random(people) > 0.08)

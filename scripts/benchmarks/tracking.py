@@ -49,7 +49,7 @@ def deep_oc_sort(embedder: Embedder | None) -> Follow:
 
 def _boxmot(tracker: Any) -> Follow:
     def follow(frame: Frame) -> NDArray[np.float64]:
-        rest = np.tile(np.float32([CONFIDENCE, 0]), (len(frame.detections), 1))
+        rest = np.tile([CONFIDENCE, 0], (len(frame.detections), 1))
         return tracker.update(np.hstack([frame.detections, rest]), frame.image)[:, [4, 0, 1, 2, 3]]
 
     return follow
@@ -79,7 +79,7 @@ def ultralytics_bot_sort(embedder: Embedder | None) -> Follow:
         settings.with_reid, settings.model = True, "mdpr"
 
     def follow(frame: Frame) -> NDArray[np.float64]:
-        rest = np.tile(np.float32([CONFIDENCE, 0]), (len(frame.detections), 1))
+        rest = np.tile([CONFIDENCE, 0], (len(frame.detections), 1))
         found = Boxes(np.hstack([frame.detections, rest]), frame.image.shape[:2])
         return np.asarray(tracker.update(found, frame.image)).reshape(-1, 8)[:, [4, 0, 1, 2, 3]]
 

@@ -53,7 +53,10 @@ def test_grey_and_rotated_images_are_read_as_from_a_file(tmp_path):
         (PIXELS.astype(np.float32), r"an array \(20, 10, 3\) of float32: expected \(H, W, 3\)"),
         (PIXELS[:, :, :2], r"an array \(20, 10, 2\) of uint8"),
         (PIXELS[:0], r"an array \(0, 10, 3\)"),
-        (torch.zeros(20, 10, 3, dtype=torch.uint8), r"a tensor \(20, 10, 3\) of torch.uint8: expected \(3, H"),
+        (
+            torch.zeros(20, 10, 3, dtype=torch.uint8),
+            r"a tensor \(20, 10, 3\) of torch.uint8: expected \(3, H",
+        ),
         (torch.zeros(3, 20, 10), r"a tensor \(3, 20, 10\) of torch.float32"),
         (7, "is a int: expected a path"),
     ],
