@@ -115,7 +115,7 @@ def score(sequences: Iterable[tuple[Sequence[Frame], Follow]]) -> dict[str, floa
 
 
 def measure(arguments: argparse.Namespace) -> Results:
-    people, length, count = (4, 60, 1) if arguments.quick else (8, 150, 3)
+    people, length, count = (4, 60, 1) if arguments.quick else (6, 120, 3)
     streets = [list(draw_sequence(people, length, seed)) for seed in range(count)]
     embedder = Embedder.from_file(arguments.model)
     rows = [
