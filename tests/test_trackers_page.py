@@ -1,20 +1,16 @@
-"""The blocks of docs/trackers.md, and the tracker of the README, copied from the pages, run."""
+"""The blocks of docs/trackers.md, copied from the page, run."""
 
 import re
 
 import numpy as np
 import pytest
 import torch
-from mdpr.engine.network import build_network
-from mdpr.inference.packing import pack
-from mdpr.inference.sources import Source
 from PIL import Image
-from support.configs import ROOT, tiny_config
+from support.configs import ROOT
 from support.embedders import ColourEmbedder
 from support.peers import peer
 
 TEXT = (ROOT / "docs/trackers.md").read_text(encoding="utf-8")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = dict(re.findall(r"\n## (\S+)\n((?:(?!\n## ).)*?```python\n.*?)(?=\n## |\Z)", TEXT, re.DOTALL))
 FRAMES = list(np.random.default_rng(0).integers(0, 256, (4, 96, 128, 3), np.uint8))
 BOXES = np.float32([[10, 10, 40, 90], [70, 10, 100, 90]])
@@ -108,20 +104,3 @@ def test_torchreid(folder):
         Image.fromarray(FRAMES[0]).save(folder / name)
     names, _ = run("torchreid")
     assert names["features"].shape == (2, ColourEmbedder.dimension)
-
-
-def test_readme(folder, capsys):
-    cv2 = peer("cv2")
-    peer("deep_sort_realtime")
-    (block,) = re.findall(r"<!-- test: tracker -->\n```python\n(.*?)```", README, re.DOTALL)
-    assert sum(bool(line.strip()) for line in block.splitlines()) == 12
-    lines = []
-    (folder / "img1").mkdir()
-    for number, frame in enumerate(FRAMES, 1):
-        cv2.imwrite(f"img1/{number:06d}.jpg", frame)
-        lines += [f"{number},-1,{x},{y},{right - x},{bottom - y},0.9" for x, y, right, bottom in BOXES]
-    (folder / "det.txt").write_text("\n".join(lines))
-    pack(Source(build_network(tiny_config()).eval(), tiny_config()), "model.safetensors")
-    exec(block, {})
-    rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
-    assert rows == [[str(number), track] for number in range(1, 5) for track in "12"]
