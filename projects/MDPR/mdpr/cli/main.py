@@ -11,6 +11,7 @@ SUBCOMMANDS = {
     "train": "train or evaluate a network",
     "evaluate-features": "score saved features, without a network",
     "check-dataset": "read a whole data set and say what would go wrong",
+    "extract": "features of images, folders, CSV files or videos, in one file",
     "convert": "convert weights of the authors' release, or back to it",
     "replay": "compute a step that was not finite again, and say where it breaks",
     "doctor": "check this machine: what is installed, and whether it computes what it should",
