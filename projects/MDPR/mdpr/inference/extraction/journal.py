@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mdpr.errors import InputError
 from mdpr.files import write_atomically
 
-BLOCK_BYTES = 16 * 2**20  # of features in memory at a time, when they are read again
+BLOCK_BYTES = 4 * 2**20  # of features in memory at a time, when they are read again
 
 
 class Journal:
