@@ -1,8 +1,8 @@
-"""What an extraction has done so far, on the disk, so that a killed one goes on where it was.
+"""What an extraction has done so far, on the disk.
 
-``features.f32`` holds the features of the rows that could be read, ``batches.jsonl`` a line a batch: a
-checksum and, as JSON, where it ended, which rows failed, and a checksum of its features. Both are only ever
-appended to, features first; a tail that is torn or does not fit its checksums is cut off.
+``features.f32`` holds the features of rows that could be read, ``batches.jsonl`` a line a batch: a checksum
+and, as JSON, where it ended, how many features it has, their checksum, and why the other rows failed. Both
+are only ever appended to, features first; a tail that is torn or does not fit its checksums is cut off.
 """
 
 import json
@@ -49,19 +49,17 @@ class Journal:
         self._batches = (folder / "batches.jsonl").open("ab+")
         self._lock()
         plan_file = folder / "plan.json"
-        begun = json.loads(plan_file.read_text()) if plan_file.exists() and not restart else None
-        if begun is None:
+        if restart or not plan_file.exists():
             self._cut(0)
             with write_atomically(plan_file) as file:
                 json.dump(plan, file)
-        elif begun != plan:
-            different = [name for name in plan if begun.get(name) != plan[name]]
+        begun = json.loads(plan_file.read_text())
+        if different := [name for name in plan if begun.get(name) != plan[name]]:
             raise InputError(
                 f"{folder} was begun with other {' and '.join(different)}: repeat the command that began it, "
                 "begin anew with --restart, or choose another --out"
             )
-        else:
-            self._recall()
+        self._recall()
 
     def append(self, end: int, features: NDArray[np.float32], failed: Mapping[int, str]) -> None:
         """Note a batch: its rows end before ``end``; (B, D) features of some, and why the others failed.
@@ -101,8 +99,7 @@ class Journal:
         with suppress(ImportError):  # Windows has none of it
             import fcntl  # noqa: PLC0415
 
-            try:
-                # Loader processes, which outlive a killed run by seconds, do not inherit a lock of this kind.
+            try:  # loader processes, which outlive a killed run by seconds, inherit no such lock
                 fcntl.lockf(self._batches, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise InputError(f"another process is writing {self._folder}: wait for its end") from None

@@ -1,5 +1,6 @@
 """Rows read, cut out and made ready for a network, in loader processes."""
 
+import gc
 import signal
 from collections.abc import Callable, Sequence
 
@@ -36,7 +37,7 @@ class RowReader(Dataset[Outcome]):
 
     def batches(self, start: int, batch_size: int, workers: int) -> "DataLoader[Batch]":
         """The rows from ``start`` on, in their order, read by so many processes; 0 reads in this one."""
-        options = {"collate_fn": _collate, "worker_init_fn": _leave_ctrl_c_to_the_parent}
+        options = {"collate_fn": _collate, "worker_init_fn": _start_worker}
         order = range(start, len(self._rows))
         return DataLoader(self, batch_size, sampler=order, num_workers=workers, **options)  # type: ignore
 
@@ -84,5 +85,6 @@ def _collate(outcomes: list[Outcome]) -> Batch:
     return end, as_bytes if torch.equal(as_bytes.to(pixels.dtype), pixels) else pixels, failed
 
 
-def _leave_ctrl_c_to_the_parent(worker: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _start_worker(worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
+    gc.freeze()  # a collection would write to, and so copy, all memory that is shared with the parent
