@@ -32,6 +32,10 @@ class EvaluationError(MDPRError, ValueError):
     """Features or labels cannot be scored."""
 
 
+class InputError(MDPRError, ValueError):
+    """Images, boxes or options that cannot be worked with."""
+
+
 class NonFiniteError(MDPRError, FloatingPointError):
     """A loss, or gradients, that are infinite or not a number."""
 

@@ -13,6 +13,8 @@ SUBCOMMANDS = {
     "check-dataset": "read a whole data set and say what would go wrong",
     "extract": "features of images, folders, CSV files or videos, in one file",
     "convert": "convert weights of the authors' release, or back to it",
+    "pack": "put a trained model into one file, with all that using it takes",
+    "describe": "say what is in a model file",
     "replay": "compute a step that was not finite again, and say where it breaks",
     "doctor": "check this machine: what is installed, and whether it computes what it should",
 }
