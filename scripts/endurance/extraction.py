@@ -49,10 +49,10 @@ class TinyEmbedder:
         return torch.from_numpy(np.array(resized)).permute(2, 0, 1).float()
 
     @torch.inference_mode()
-    def features(self, pixels: Tensor) -> Tensor:
+    def features(self, pixels: Tensor) -> Any:
         self._seen.write(b"." * len(pixels))
         self._seen.flush()
-        return self._network(pixels.float() / 255)
+        return self._network(pixels / 255).numpy()
 
 
 def main() -> int:

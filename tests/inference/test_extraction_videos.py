@@ -53,7 +53,7 @@ def test_boxes_come_frame_by_frame(video, tmp_path, workers):
     assert [(row.frame, row.track) for row in rows] == ORDER
     result = extract(rows, tmp_path / "f.npz", FakeEmbedder(batch_size=2), workers=workers)
     assert [name for name, _ in result.failed] == [f"{path} frame 3", f"{path} frame 99"]
-    assert result.failed[0][1].startswith("nothing of its box (60.0, 4.0, 70.0, 24.0) lies in the 48 x 32")
+    assert result.failed[0][1].startswith("box 0 is [60.0, 4.0, 70.0, 24.0]: it has no pixel")
     assert result.failed[1][1] == "it ends behind frame 10"
     boxes = [(0, 4, 14), (1, 20, 30), (2, 5, 15), (9, 0, 10), (9, 30, 40)]
     crops = [

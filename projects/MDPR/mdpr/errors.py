@@ -24,10 +24,6 @@ class DatasetError(MDPRError, RuntimeError):
     """A data set is missing, or its files are not what they should be."""
 
 
-class InputError(MDPRError, ValueError):
-    """Images, boxes or files that were handed in cannot be used."""
-
-
 class EvaluationError(MDPRError, ValueError):
     """Features or labels cannot be scored."""
 

@@ -4,9 +4,8 @@ import gc
 import signal
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -14,6 +13,7 @@ from mdpr.data.images import ImageReadError, read_rgb
 from mdpr.errors import InputError
 from mdpr.inference.extraction.row import Row
 from mdpr.inference.extraction.videos import VideoReader
+from mdpr.inference.images import crops_of
 
 # A row's number, and its pixels (3, H, W) or why there are none.
 Outcome = tuple[int, Tensor | str]
@@ -26,14 +26,14 @@ class RowReader(Dataset[Outcome]):
 
     Args:
         rows: what to read.
-        prepare: makes (3, H, W) of the network's size of an RGB picture.
+        prepare: makes (3, H, W) of the network's size of a picture in RGB.
     """
 
     def __init__(self, rows: Sequence[Row], prepare: Callable[..., Tensor]) -> None:
         self._rows = rows
         self._prepare = prepare
         self._video = VideoReader("")
-        self._last: tuple[tuple[str, int], NDArray[np.uint8]] | None = None
+        self._last: tuple[tuple[str, int], Image.Image] | None = None
 
     def batches(self, start: int, batch_size: int, workers: int) -> "DataLoader[Batch]":
         """The rows from ``start`` on, in their order, read by so many processes; 0 reads in this one."""
@@ -45,33 +45,19 @@ class RowReader(Dataset[Outcome]):
         """A row, read."""
         row = self._rows[number]
         try:
-            return number, self._prepare(cut_out(self._picture(row.path, row.frame), row.box))
+            picture = self._picture(row.path, row.frame)
+            return number, self._prepare(next(crops_of(picture, [row.box])) if row.box else picture)
         except ImageReadError as error:
             return number, error.reason
         except InputError as error:
             return number, str(error)
 
-    def _picture(self, path: str, frame: int) -> NDArray[np.uint8]:
+    def _picture(self, path: str, frame: int) -> Image.Image:
         if self._last is None or self._last[0] != (path, frame):
             if frame and self._video.path != path:
                 self._video = VideoReader(path)
-            self._last = (path, frame), self._video.read(frame) if frame else np.asarray(read_rgb(path))
+            self._last = (path, frame), self._video.read(frame) if frame else read_rgb(path)
         return self._last[1]
-
-
-def cut_out(picture: NDArray[np.uint8], box: Sequence[float] | None) -> NDArray[np.uint8]:
-    """The part of a picture (H, W, 3) in a box, x1, y1, x2, y2 in pixels, clipped; all of it for None.
-
-    Raises:
-        InputError: nothing of the box lies in the picture.
-    """
-    if box is None:
-        return picture
-    height, width = picture.shape[:2]
-    x1, y1, x2, y2 = np.rint(np.clip(box, 0, [width, height, width, height])).tolist()
-    if not (x1 < x2 and y1 < y2):  # nor for NaN
-        raise InputError(f"nothing of its box {(*box,)} lies in the {width} x {height} pixels")
-    return picture[int(y1) : int(y2), int(x1) : int(x2)]
 
 
 def _collate(outcomes: list[Outcome]) -> Batch:

@@ -4,21 +4,17 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from mdpr.errors import InputError
+from mdpr.inference.embedder import Embedder, normalized
 from mdpr.inference.extraction.journal import Journal
 from mdpr.inference.extraction.reading import RowReader
 from mdpr.inference.extraction.row import Row
 from mdpr.inference.extraction.writers import columns_of, writer_for
-
-if TYPE_CHECKING:
-    from mdpr.inference.embedder import Embedder
 
 
 class Extraction(NamedTuple):
@@ -31,7 +27,7 @@ class Extraction(NamedTuple):
 def extract(
     rows: Sequence[Row],
     out: str | Path,
-    embedder: "Embedder",
+    embedder: Embedder,
     *,
     normalize: bool = True,
     workers: int = 0,
@@ -47,7 +43,7 @@ def extract(
     Args:
         rows: what to read, as of `rows_of`.
         out: an .npz, .npy or .parquet file.
-        embedder: its ``prepare`` runs in loader processes, its ``features`` here, ``batch_size`` a time.
+        embedder: its ``prepare`` runs in loader processes, its ``features`` here.
         normalize: bring features to length 1.
         workers: loader processes; 0 reads in this one.
         force: replace ``out``.
@@ -68,25 +64,23 @@ def extract(
     plan = {"model": embedder.fingerprint, "sources": _digest(rows), "options": {"normalize": normalize}}
     partial = out.with_name(f"{out.name}.partial")
     with closing(Journal(partial, plan, embedder.dimension, restart=restart)) as journal:
-        reader = RowReader(rows, embedder.prepare)
+        batches = RowReader(rows, embedder.prepare).batches(journal.done, embedder.batch_size, workers)
         with tqdm(total=len(rows), initial=journal.done, unit="image", disable=not progress) as bar:
-            for end, pixels, failed in reader.batches(journal.done, embedder.batch_size, workers):
-                features = torch.empty(0) if pixels is None else embedder.features(pixels)
+            for end, pixels, failed in batches:
+                features = np.empty(0) if pixels is None else embedder.features(pixels.float())
                 bar.update(end - journal.done)
-                journal.append(end, features.numpy(), failed)
+                journal.append(end, features, failed)
         result = Extraction(journal.count, [(rows[row].name, why) for row, why in journal.failed.items()])
         if journal.count:
-            read = [row for number, row in enumerate(rows) if number not in journal.failed]
+            columns = columns_of([row for number, row in enumerate(rows) if number not in journal.failed])
             facts = {
                 "fingerprint": np.array(embedder.fingerprint),
                 "normalized": np.array(normalize),
                 "failed": np.array([name for name, _ in result.failed], np.str_),
                 "reason": np.array([why for _, why in result.failed], np.str_),
             }
-            blocks = (
-                F.normalize(torch.tensor(block)).numpy() if normalize else block for block in journal.blocks()
-            )
-            write(out, blocks, (journal.count, embedder.dimension), columns_of(read), facts)
+            blocks = map(normalized, journal.blocks()) if normalize else journal.blocks()
+            write(out, blocks, (journal.count, embedder.dimension), columns, facts)
         journal.remove()
     if not result.count:
         raise InputError(f"none of {len(rows)} images can be read, such as {': '.join(result.failed[0])}")
@@ -95,6 +89,6 @@ def extract(
 
 def _digest(rows: Sequence[Row]) -> str:
     digest = hashlib.sha256()
-    for row in rows:  # labels are no matter: they are written from what the present call says
+    for row in rows:  # without labels, which are written from what the present call says
         digest.update(repr((row.path, row.frame, row.box)).encode())
     return digest.hexdigest()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
 from mdpr.errors import InputError
 from mdpr.inference.extraction.row import Row, optional
@@ -48,8 +48,8 @@ class VideoReader:
         self._position, self._end = 0, "it ends"
         self._picture: Any = None
 
-    def read(self, frame: int) -> NDArray[np.uint8]:
-        """A frame, counted from 1: (H, W, 3) uint8, RGB.
+    def read(self, frame: int) -> Image.Image:
+        """A frame, counted from 1, in RGB.
 
         Raises:
             InputError: the video ends before, or cannot be decoded up to there.
@@ -61,7 +61,7 @@ class VideoReader:
             if self._picture is None:
                 raise InputError(f"{self._end} behind frame {self._position}")
             self._position += 1
-        return self._picture.to_ndarray(format="rgb24")
+        return self._picture.to_image()
 
     def count(self) -> int:
         """Frames up to the end; where the video breaks off, the one that cannot be read counts too."""
