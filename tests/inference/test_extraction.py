@@ -6,11 +6,15 @@ import sys
 
 import numpy as np
 import pytest
+from mdpr.cli.main import main
 from mdpr.data.images import read_rgb
+from mdpr.engine.network import build_network
 from mdpr.errors import InputError
 from mdpr.evaluation import evaluate_file
+from mdpr.inference.embedder import Embedder
 from mdpr.inference.extraction import Row, extract, rows_of, rows_of_dataset
 from PIL import Image
+from support.configs import tiny_config
 from support.fake_embedder import FakeEmbedder
 
 
@@ -179,3 +183,34 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(InputError, match=r"pip install 'mdpr\[parquet\]'"):
         extract([Row("a.png")], tmp_path / "f.parquet", FakeEmbedder())
+
+
+def test_features_are_the_embedders_to_the_bit(images, tmp_path):
+    cfg = tiny_config()
+    embedder = Embedder((cfg, build_network(cfg).eval()), device="cpu", batch_size=4)
+    names = sorted(str(path) for path in images.rglob("[0-9].png"))
+    rows = [Row(name, box=(1, 0, 8, 16.6)) for name in names]
+    extract(rows, tmp_path / "boxes.npz", embedder, workers=1)
+    extract(rows_of(names), tmp_path / "whole.npz", embedder)
+    with np.load(tmp_path / "whole.npz") as file:
+        np.testing.assert_array_equal(file["features"], embedder(names))
+        assert file["fingerprint"] == embedder.fingerprint
+    crops = [read_rgb(name).crop((1, 0, 8, 17)) for name in names]
+    with np.load(tmp_path / "boxes.npz") as file:
+        np.testing.assert_array_equal(file["features"], embedder(crops))
+
+
+def test_the_command(images, tmp_path, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(Embedder, "from_file", lambda *asked_for: asked.append(asked_for) or FakeEmbedder())
+    common = ("--model", "m.safetensors", "--out", str(tmp_path / "f.npz"), "--workers", "0")
+    assert main(["extract", str(images), *common, "--device", "cpu"]) == 0
+    assert asked == [("m.safetensors", "cpu", "fp32", 32)]
+    printed = capsys.readouterr()
+    assert printed.out == f"Wrote {tmp_path / 'f.npz'}: 9 features\n"
+    head, *lines = printed.err.splitlines()
+    assert head == "warning: 2 could not be read; the file lists them:"
+    assert lines[1] == f"    {images / 'b/empty.png'}: it is empty (0 bytes)"
+    for arguments, message in (([str(images)], "f.npz is there already"), ([], "PATH..., or --dataset NAME")):
+        assert main(["extract", *arguments, *common]) == 1
+        assert message in capsys.readouterr().err

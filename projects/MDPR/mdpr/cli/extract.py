@@ -20,31 +20,30 @@ FAILED_SHOWN = 10
 
 def _extract(options: argparse.Namespace) -> int:
     rows = _rows(options)
-    if options.workers is None:  # a video is decoded in order, by each loader process anew
-        options.workers = 1 if any(row.frame for row in rows) else min(4, usable_cores())
-    result = extract(
+    # A video is decoded in order, by each loader process anew.
+    workers = 1 if any(row.frame for row in rows) else min(4, usable_cores())
+    count, failed = extract(
         rows,
         options.out,
         Embedder.from_file(options.model, options.device, options.precision, options.batch_size),
         normalize=not options.no_normalize,
-        workers=options.workers,
+        workers=workers if options.workers is None else options.workers,
         force=options.force,
         restart=options.restart,
         progress=sys.stderr.isatty(),
     )
-    say(f"Wrote {options.out}: {result.count:,} features")
-    if result.failed:
-        lines = [f"    {name}: {reason}" for name, reason in result.failed[:FAILED_SHOWN]]
-        more = len(result.failed) - len(lines)
-        lines += [f"    ... and {more:,} more"] if more else []
-        head = f"warning: {len(result.failed):,} could not be read, and are listed in the file:"
-        sys.stderr.write("\n".join([head, *lines, ""]))
+    say(f"Wrote {options.out}: {count:,} features")
+    if failed:
+        lines = [f"    {name}: {reason}\n" for name, reason in failed[:FAILED_SHOWN]]
+        more = f"    ... and {len(failed) - FAILED_SHOWN:,} more\n" if failed[FAILED_SHOWN:] else ""
+        sys.stderr.write(f"warning: {len(failed):,} could not be read; the file lists them:\n")
+        sys.stderr.write("".join([*lines, more]))
     return 0
 
 
 def _rows(options: argparse.Namespace) -> list[Row]:
     if bool(options.sources) == (options.dataset is not None):
-        raise InputError("name what to extract: PATH..., or --dataset NAME")
+        raise InputError("expected either what to extract, PATH..., or --dataset NAME")
     if options.dataset is None:
         return rows_of(options.sources, boxes=options.boxes, whole_frames=options.whole_frames)
     cfg = get_cfg()

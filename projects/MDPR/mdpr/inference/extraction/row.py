@@ -1,4 +1,4 @@
-"""What a feature is made of."""
+"""What a feature is made of, and what is imported only where it is needed."""
 
 import importlib
 from types import ModuleType

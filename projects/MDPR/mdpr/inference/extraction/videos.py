@@ -18,8 +18,8 @@ def rows_of_video(video: str, boxes: str | Path | None = None) -> list[Row]:
 
     Args:
         video: the file.
-        boxes: a MOT text file, a box a line: frame (from 1), identity, left, top, width, height in pixels;
-            further columns are not read. None for whole frames.
+        boxes: a MOT text file, lines of frame (from 1), identity, left, top, width, height in pixels, and
+            more that is not read; None for whole frames.
 
     Raises:
         InputError: PyAV is missing, a line does not parse, or there is no frame.
