@@ -49,7 +49,7 @@ def test_npz_is_a_plain_loop_over_the_images(images, tmp_path, workers):
     out = tmp_path / "features.npz"
     result = extract(rows_of([images]), out, FakeEmbedder(), workers=workers)
     names = sorted(str(path) for path in images.rglob("[0-9].png"))
-    assert result.count == 9
+    assert result.written == 9
     with np.load(out, allow_pickle=False) as file:
         assert file["name"].tolist() == names
         np.testing.assert_allclose(file["features"], loop(names), rtol=1e-6)
@@ -137,8 +137,8 @@ def test_patterns_and_files_come_in_their_order(images):
     [
         ("missing", "is not there, and matches no file: expected .bmp, "),
         ("*.xyz", "is not there, and matches no file"),
-        ("notes.txt", "is or holds no file of a known kind"),
-        ("empty", "is or holds no file of a known kind"),
+        ("notes.txt", "is and holds nothing known"),
+        ("empty", "is and holds nothing known"),
         ("video.mp4", "1 videos (.*video.mp4) and 0 files of boxes: give --boxes FILE once"),
         ("no_path.csv", "has the columns name, x1: its first line must name path"),
         ("gap.csv", "gap.csv, line 3: path is empty"),
@@ -172,7 +172,7 @@ def test_nothing_is_overwritten_and_nothing_readable_is_an_error(images, tmp_pat
     with pytest.raises(InputError, match=r"none of 2 images can be read, such as .*broken.JPG: its content"):
         extract(broken, out, FakeEmbedder(), force=True)
     assert out.read_text() == "mine"
-    assert extract(rows, out, FakeEmbedder(), force=True).count == 9
+    assert extract(rows, out, FakeEmbedder(), force=True).written == 9
     assert [path.name for path in tmp_path.iterdir()] == ["features.npz"]
     for path, known in (("f.pt", "expected one of .npz, .npy, .parquet"), ("f.npy", "there is no image")):
         with pytest.raises(InputError, match=known):

@@ -120,7 +120,7 @@ def test_what_is_done_is_not_done_again(tmp_path):
     with pytest.raises(InputError, match="other sources"):
         extract(rows[::-1], tmp_path / "f.npz", FakeEmbedder())
     embedder = FakeEmbedder(batch_size=32)
-    assert extract([row._replace(person="1") for row in rows], tmp_path / "f.npz", embedder).count == 10
+    assert extract([row._replace(person="1") for row in rows], tmp_path / "f.npz", embedder).written == 10
     assert embedder.seen == 2
     extract(rows, tmp_path / "whole.npz", FakeEmbedder())
     with np.load(tmp_path / "f.npz") as one, np.load(tmp_path / "whole.npz") as other:

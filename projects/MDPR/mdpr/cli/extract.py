@@ -22,7 +22,7 @@ def _extract(options: argparse.Namespace) -> int:
     rows = _rows(options)
     # A video is decoded in order, by each loader process anew.
     workers = 1 if any(row.frame for row in rows) else min(4, usable_cores())
-    count, failed = extract(
+    written, failed = extract(
         rows,
         options.out,
         Embedder.from_file(options.model, options.device, options.precision, options.batch_size),
@@ -32,7 +32,7 @@ def _extract(options: argparse.Namespace) -> int:
         restart=options.restart,
         progress=sys.stderr.isatty(),
     )
-    say(f"Wrote {options.out}: {count:,} features")
+    say(f"Wrote {options.out}: {written:,} features")
     if failed:
         lines = [f"    {name}: {reason}\n" for name, reason in failed[:FAILED_SHOWN]]
         more = f"    ... and {len(failed) - FAILED_SHOWN:,} more\n" if failed[FAILED_SHOWN:] else ""

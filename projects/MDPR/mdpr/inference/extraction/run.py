@@ -18,9 +18,9 @@ from mdpr.inference.extraction.writers import columns_of, writer_for
 
 
 class Extraction(NamedTuple):
-    """How many features there are, and by name and reason what could not be read."""
+    """How many features were written, and by name and reason what could not be read."""
 
-    count: int
+    written: int
     failed: list[tuple[str, str]]
 
 
@@ -67,7 +67,7 @@ def extract(
         batches = RowReader(rows, embedder.prepare).batches(journal.done, embedder.batch_size, workers)
         with tqdm(total=len(rows), initial=journal.done, unit="image", disable=not progress) as bar:
             for end, pixels, failed in batches:
-                features = np.empty(0) if pixels is None else embedder.features(pixels.float())
+                features = np.empty(0, np.float32) if pixels is None else embedder.features(pixels.float())
                 bar.update(end - journal.done)
                 journal.append(end, features, failed)
         result = Extraction(journal.count, [(rows[row].name, why) for row, why in journal.failed.items()])
@@ -82,7 +82,7 @@ def extract(
             blocks = map(normalized, journal.blocks()) if normalize else journal.blocks()
             write(out, blocks, (journal.count, embedder.dimension), columns, facts)
         journal.remove()
-    if not result.count:
+    if not result.written:
         raise InputError(f"none of {len(rows)} images can be read, such as {': '.join(result.failed[0])}")
     return result
 

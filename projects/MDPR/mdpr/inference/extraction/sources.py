@@ -75,9 +75,7 @@ def _files(source: str) -> list[str]:
     else:
         found = [file for file in sorted(glob.glob(source, recursive=True)) if _suffix(file) in SUFFIXES]  # noqa: PTH207
     if not found:
-        state = (
-            "is or holds no file of a known kind" if path.exists() else "is not there, and matches no file"
-        )
+        state = "is and holds nothing known" if path.exists() else "is not there, and matches no file"
         raise InputError(f"{source} {state}: expected {', '.join(SUFFIXES)}, or a folder of images")
     return found
 
@@ -102,6 +100,8 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                     box = tuple(map(float, corners)) if any(corners) else None
                 except ValueError:
                     raise InputError(f"{where}: the box is {corners}: expected 4 numbers or none") from None
-                yield Row(str(path.parent / value["path"]), *(value[name] for name in LABELS), box)
+                yield Row(
+                    str(path.parent / value["path"]), value["person"], value["camera"], value["split"], box
+                )
         except (UnicodeDecodeError, csv.Error) as error:
             raise InputError(f"{path} is no CSV file in UTF-8 ({error})") from error
