@@ -140,13 +140,14 @@ def _lines(path: Path) -> int:
 
 
 def _start(folder: Path, out: str, count: int, workers: int) -> Any:
-    # Forked, which saves the seconds that importing takes: this process has computed nothing.
+    # Forked, which saves the seconds that importing takes.
     process = multiprocessing.get_context("fork").Process(target=_extract, args=(folder, out, count, workers))
     process.start()
     return process
 
 
 def _extract(folder: Path, out: str, count: int, workers: int) -> None:
+    torch.set_num_threads(1)  # those of the process that was forked are not in this one
     began = time.monotonic()
     rows = rows_of([folder / "images"])[:count]
     embedder: Any = TinyEmbedder(folder / f"{out}.seen")

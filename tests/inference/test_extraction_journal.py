@@ -1,16 +1,16 @@
 """A killed extraction goes on where it was, whatever the kill has left on the disk."""
 
-import json
 import os
+from argparse import Namespace
 
 import numpy as np
 import pytest
+from endurance.extraction import kill_and_repeat
 from mdpr.errors import InputError
 from mdpr.inference.extraction import Row, extract
 from mdpr.inference.extraction.journal import Journal
 from PIL import Image
 from support.fake_embedder import FakeEmbedder
-from support.processes import python
 
 PLAN = {"model": "a", "sources": "b", "options": {"normalize": True}}
 BATCHES = [(3, 3, {}), (6, 2, {4: "torn"}), (9, 0, {6: "x", 7: "y", 8: "z"}), (10, 1, {})]
@@ -129,11 +129,7 @@ def test_what_is_done_is_not_done_again(tmp_path):
 
 
 def test_killed_extractions_end_as_if_they_had_not_been(tmp_path):
-    verdict = tmp_path / "verdict.json"
-    result = python(
-        *("scripts/endurance/extraction.py", "--images", 200, "--small", 100, "--kills", 3, "--json", verdict)
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    content = json.loads(verdict.read_text())
-    assert len(content["kills"]) == 3
-    assert content["differences"] == []
+    arguments = Namespace(images=200, small=40, kills=3, workers=1, seed=0)
+    outcome = kill_and_repeat(arguments, tmp_path)
+    assert [kill["ended"] for kill in outcome["kills"]] == [False] * 3
+    assert outcome["differences"] == []

@@ -22,16 +22,14 @@ def rows_of(
     """What the sources hold, in their order; nothing is dropped that is named twice.
 
     Args:
-        sources: image files; folders, whose images are taken with those of folders in them, sorted; patterns
-            such as ``"shots/**/*.jpg"``; CSV files with the column path and, if known, person, camera,
-            split (query or gallery), and x1, y1, x2, y2 of a box; video files.
+        sources: images; folders of them; patterns such as ``"shots/**/*.jpg"``; CSV files with the column
+            path and, if known, person, camera, split, and x1, y1, x2, y2 of a box; videos.
         boxes: a MOT text file for each video, in their order.
         whole_frames: take the whole frames of videos instead.
 
     Raises:
-        InputError: a source that is missing, of no known kind or holds nothing, a line that does not
-            parse, or videos and boxes that do not go together.
-        OSError: a file that cannot be read.
+        InputError: a source that is missing or holds nothing known, a line that does not parse, or videos and
+            boxes that do not go together.
     """
     files = [file for source in sources for file in _files(str(source))]
     videos = [file for file in files if _suffix(file) in VIDEO_SUFFIXES]

@@ -22,7 +22,7 @@ def rows_of_video(video: str, boxes: str | Path | None = None) -> list[Row]:
             more that is not read; None for whole frames.
 
     Raises:
-        InputError: PyAV is missing, a line does not parse, or there is no frame.
+        InputError: PyAV is missing, or a line does not parse.
     """
     if boxes is None:
         return [Row(video, frame=frame) for frame in range(1, VideoReader(video).count() + 1)]
