@@ -1,6 +1,5 @@
 """Rows read, cut out and made ready for a network, in loader processes."""
 
-import gc
 import signal
 from collections.abc import Callable, Sequence
 
@@ -73,4 +72,3 @@ def _collate(outcomes: list[Outcome]) -> Batch:
 
 def _start_worker(worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
-    gc.freeze()  # a collection would write to, and so copy, all memory that is shared with the parent
