@@ -9,10 +9,11 @@ from fastreid.modeling.backbones.resnet import BasicBlock, Bottleneck
 from torch import nn
 
 from mdpr.deployment.folding import affine_of, composed, scaled, summed
-from mdpr.deployment.layers import DeployedHead, HalfInstanceNorm
+from mdpr.deployment.layers import DeployedHead, DeployedProjection, HalfInstanceNorm
 from mdpr.modeling.attention import AttentionLogits
 from mdpr.modeling.fusion import FusionBlock
 from mdpr.modeling.layers import EmbeddingBlock
+from mdpr.modeling.nested import NestedProjection
 
 _BLOCK_PAIRS = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
 
@@ -45,6 +46,19 @@ def shorten_head(head: Any) -> nn.Module:
     (neck,) = head.bottleneck
     affine = affine_of(neck)
     return head if affine is None else DeployedHead(head.pool_layer, *affine)
+
+
+def shorten_nested(nested: NestedProjection | None) -> nn.Module | None:
+    """The short form of the test feature without its classifiers; None where it is not tested.
+
+    Returns:
+        (B, D) to (B, d).
+    """
+    if nested is None or not nested.tested:
+        return None
+    affine = affine_of(nested.norm)
+    nested.classifiers = nn.ModuleDict()
+    return nested if affine is None else DeployedProjection(nested.projection, *affine, nested.tested)
 
 
 def _fold_pairs(part: nn.Module, pairs: tuple[tuple[str, str], ...]) -> None:
