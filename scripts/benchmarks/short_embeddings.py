@@ -70,7 +70,6 @@ def measure(options: argparse.Namespace) -> Results:
 
 def sections(results: Results, picture: str) -> list[str]:
     rows, images = results["rows"], results["images"]
-    whole = rows[0]["mAP"]
     lines: dict[tuple[str, int], list[str]] = {}
     for row in rows:
         cells = lines.setdefault((row["feature"], row["numbers"]), [])
@@ -109,7 +108,7 @@ class CurvePage(Page):
 
 def plot(rows: Sequence[Results], file: Path) -> None:
     """A line for every feature and form of numbers, along its lengths."""
-    colors = dict(zip((NESTED, WHITENED, PLAIN, WHOLE), ("C0", "C1", "C2", "black"), strict=True))
+    colors = dict(zip((NESTED, PLAIN, WHITENED, WHOLE), ("C0", "C2", "C1", "black"), strict=True))
     marks = dict(zip(FORMS, ("o", "s", "^", "x"), strict=True))
     figure = Figure(figsize=(8.5, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
