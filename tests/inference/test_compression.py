@@ -117,6 +117,7 @@ def test_the_pca_alone(features, tmp_path, capsys):
         (np.ones((5, D), np.float32), 5, "expected 1 to 4"),
         (np.ones((60, D), np.float32), 0, "expected 1 to 32"),
         (np.full((60, D), np.nan, np.float32), 4, "features"),
+        (np.ones((60, D), np.float32), 4, "vary in 0 dimensions only"),
         (np.ones((60, D), np.int64), 4, "floating-point values"),
     ],
 )

@@ -6,12 +6,15 @@ import pytest
 import torch
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils.events import EventStorage
+from mdpr.checkpoint.implied_config import implied_overrides
 from mdpr.deployment import deploy
+from mdpr.engine.setup import make_config
 from mdpr.errors import ConfigError
 from mdpr.modeling.losses import EmbeddingLosses
 from support.configs import tiny_config
 from torch.nn import functional as F
 
+RECIPE = ("MODEL.HEADS.WITH_BNNECK", "True", "MODEL.HEADS.NECK_FEAT", "after", "MODEL.DEVICE", "cpu")
 DIMS = [4, 8, 32]
 NESTED = ("MODEL.MDPR.NESTED_DIMS", DIMS)
 BATCH = {
@@ -99,9 +102,17 @@ def test_what_is_tested_is_deployed(nested, without):
             assert torch.equal(network(BATCH), longest[:, :d])
             torch.testing.assert_close(deploy(network)(BATCH), longest[:, :d], rtol=1e-4, atol=1e-4)
     assert {n for n in deploy(network).state_dict() if "nested" in n} == {
-        "network.nested.weight",
-        "network.nested.bias",
+        "network.nested.projection.weight",
+        "network.nested.projection.bias",
     }
+
+
+def test_weights_and_command_lines_say_the_lengths(nested):
+    assert implied_overrides(nested[0].state_dict())["MODEL.MDPR.NESTED_DIMS"] == DIMS
+    cfg, _ = make_config("", ["MODEL.META_ARCHITECTURE", "MDPR", *RECIPE, "MODEL.MDPR.NESTED_DIMS", "(4, 8)"])
+    assert cfg.MODEL.MDPR.NESTED_DIMS == [4, 8]
+    with pytest.raises(ConfigError, match=r"0 while MODEL\.META_ARCHITECTURE is Baseline"):
+        make_config("", ["TEST.MDPR.NESTED_DIM", "8"])
 
 
 @pytest.mark.parametrize(

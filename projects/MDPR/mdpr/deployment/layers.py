@@ -51,21 +51,3 @@ class DeployedHead(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) to (B, C), float32."""
         return torch.addcmul(self.shift, self.pool(x).flatten(1).float(), self.scale)
-
-
-class DeployedProjection(nn.Linear):
-    """A projection and the norm behind it, as one layer of the length that is tested.
-
-    Args:
-        projection: D to as many numbers as the norm has, without bias.
-        scale: of the norm in eval mode.
-        shift: likewise.
-        tested: how many of the numbers come out.
-    """
-
-    def __init__(self, projection: nn.Linear, scale: Tensor, shift: Tensor, tested: int) -> None:
-        super().__init__(projection.in_features, tested, device=projection.weight.device)
-        self.tested = tested
-        weight = projection.weight.detach().double() * scale[:, None]
-        self.weight = nn.Parameter(weight[:tested].float(), requires_grad=False)
-        self.bias = nn.Parameter(shift[:tested].float(), requires_grad=False)

@@ -9,7 +9,7 @@ from fastreid.modeling.backbones.resnet import BasicBlock, Bottleneck
 from torch import nn
 
 from mdpr.deployment.folding import affine_of, composed, scaled, summed
-from mdpr.deployment.layers import DeployedHead, DeployedProjection, HalfInstanceNorm
+from mdpr.deployment.layers import DeployedHead, HalfInstanceNorm
 from mdpr.modeling.attention import AttentionLogits
 from mdpr.modeling.fusion import FusionBlock
 from mdpr.modeling.layers import EmbeddingBlock
@@ -56,9 +56,16 @@ def shorten_nested(nested: NestedProjection | None) -> nn.Module | None:
     """
     if nested is None or not nested.tested:
         return None
-    affine = affine_of(nested.norm)
     nested.classifiers = nn.ModuleDict()
-    return nested if affine is None else DeployedProjection(nested.projection, *affine, nested.tested)
+    if (affine := affine_of(nested.norm)) is not None:
+        scale, shift = affine
+        layer, length = nested.projection, nested.tested
+        weight = (layer.weight.detach().double() * scale[:, None])[:length].float()
+        layer.weight, layer.bias = (
+            nn.Parameter(x, requires_grad=False) for x in (weight, shift[:length].float())
+        )
+        layer.out_features, nested.norm = length, nn.Identity()
+    return nested
 
 
 def _fold_pairs(part: nn.Module, pairs: tuple[tuple[str, str], ...]) -> None:

@@ -17,12 +17,13 @@ from torch.nn import functional as F
 
 from mdpr.errors import InputError
 from mdpr.evaluation.distances.checks import as_feature_matrix
-from mdpr.evaluation.saved_files.archives import read_record
+from mdpr.evaluation.saved_files.archives import Layout, read_record
 from mdpr.files import write_atomically
 from mdpr.inference.model_file import fingerprint_of, read_model_file, write_model_file
 from mdpr.inference.stored_form import normalized
 
 _PREFIX = "compression."
+_LEAST_VARIANCE = 1e-12  # of rows of length 1; below it is rounding, which whitening would blow up
 
 
 class Compression(nn.Module):
@@ -39,16 +40,12 @@ class Compression(nn.Module):
     def __init__(self, mean: Tensor, projection: Tensor) -> None:
         super().__init__()
         self.register_buffer("mean", mean.float())
-        self.register_buffer("projection", projection.float())
+        self.register_buffer("projection", projection.float().contiguous())
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, D) of any length to (B, d), un-normalised."""
         with torch.autocast(device_type=features.device.type, enabled=False):
             return (F.normalize(features.float()) - self.mean) @ self.projection
-
-    def tensors(self) -> dict[str, Tensor]:
-        """By the names that they have in a file."""
-        return {f"{_PREFIX}{name}": tensor.contiguous() for name, tensor in self.state_dict().items()}
 
 
 def fit(features: NDArray[np.float32], dimensions: int) -> Compression:
@@ -59,7 +56,7 @@ def fit(features: NDArray[np.float32], dimensions: int) -> Compression:
         dimensions: d, less than N and no more than D.
 
     Raises:
-        InputError: another number of dimensions.
+        InputError: another number of dimensions, or more than the features vary in.
     """
     images, width = features.shape
     most = min(images - 1, width)
@@ -68,7 +65,10 @@ def fit(features: NDArray[np.float32], dimensions: int) -> Compression:
             f"{dimensions} dimensions of {images} features of {width} numbers: expected 1 to {most}"
         )
     pca = PCA(dimensions, whiten=True, random_state=0).fit(normalized(features))
-    projection = pca.components_.T / np.sqrt(pca.explained_variance_)
+    variances = pca.explained_variance_
+    if (varied := int((variances > _LEAST_VARIANCE).sum())) < dimensions:
+        raise InputError(f"the features vary in {varied} dimensions only: expected no more than {varied}")
+    projection = pca.components_.T / np.sqrt(variances)
     return Compression(torch.from_numpy(pca.mean_), torch.from_numpy(projection))
 
 
@@ -85,11 +85,8 @@ def read_features(file: str | Path) -> NDArray[np.float32]:
         FileNotFoundError: there is no such file.
         TypeError, ValueError: not such a file, or features that cannot be used.
     """
-
-    def checked(features: NDArray[np.floating]) -> NDArray[np.float32]:
-        return as_feature_matrix(features, "array 'features'")
-
-    return read_record(file, checked, {"features": (np.floating, "ND")})
+    layout: Layout = {"features": (np.floating, "ND")}
+    return read_record(file, lambda features: as_feature_matrix(features, "array 'features'"), layout)
 
 
 def compress(
@@ -120,10 +117,11 @@ def compress(
     """
     if Path(target).exists() and not overwrite:
         raise InputError(f"{target} exists: choose another name with --out, or replace it with --force")
-    fitted = fit(rows := read_features(features), dimensions)
+    rows = read_features(features)
     if model is None:
+        content = safetensors.torch.save(_tensors(rows, dimensions))
         with write_atomically(target, "wb") as file:
-            file.write(safetensors.torch.save(fitted.tensors()))
+            file.write(content)
         return
     source = read_model_file(model)
     metadata, weights = source.metadata, source.weights()
@@ -134,7 +132,7 @@ def compress(
             f"{features} has features of {rows.shape[1]} numbers, and {model} makes {metadata['dimension']}: "
             "expected features of its training images"
         )
-    weights |= fitted.tensors()
+    weights |= _tensors(rows, dimensions)
     fitted_on = {"file": Path(features).name, "images": len(rows)}
     changes = {
         "layout": [{"name": "compressed", "start": 0, "stop": dimensions}],
@@ -145,3 +143,7 @@ def compress(
         "fingerprint": fingerprint_of(weights, metadata["preprocessing"]),
     }
     write_model_file(target, weights, {**metadata, **changes})
+
+
+def _tensors(features: NDArray[np.float32], dimensions: int) -> dict[str, Tensor]:
+    return dict(fit(features, dimensions).state_dict(prefix=_PREFIX))

@@ -111,8 +111,8 @@ class Embedder:
         """SHA-256, hexadecimal: embeddings are comparable where this is the same."""
         if self._fingerprint is None:
             self._fingerprint = fingerprint_of(self.network.state_dict(), preprocessing_of(self.cfg))
-        parts = [self._fingerprint, *([] if self.precision == "fp32" else [self.precision])]
-        return "-".join([*parts, *([] if self._first is None else [f"{self._first}"])])
+        kind = "" if self.precision == "fp32" else f"-{self.precision}"
+        return self._fingerprint + kind + ("" if self._first is None else f"-{self._first}")
 
     def __call__(
         self, images: Any, *, boxes: ArrayLike | None = None, color: str = "rgb", normalize: bool = True

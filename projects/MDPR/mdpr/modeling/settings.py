@@ -116,13 +116,9 @@ def feature_dim(node: CfgNode) -> int:
 
 
 def _check_nested(cfg: CfgNode) -> None:
-    dims, tested, whole_feature = (
-        cfg.MODEL.MDPR.NESTED_DIMS,
-        cfg.TEST.MDPR.NESTED_DIM,
-        feature_dim(cfg.MODEL.MDPR),
-    )
-    if dims and dims[-1] > whole_feature:
-        allowed = f"lengths of at most {whole_feature}, which the whole feature has"
+    dims, tested, most = cfg.MODEL.MDPR.NESTED_DIMS, cfg.TEST.MDPR.NESTED_DIM, feature_dim(cfg.MODEL.MDPR)
+    if dims and dims[-1] > most:
+        allowed = f"lengths of at most {most}, which the whole feature has"
         raise wrong_value("MODEL.MDPR.NESTED_DIMS", dims, allowed)
     if tested not in (0, *dims):
         allowed = f"0, for the whole feature, or one of MODEL.MDPR.NESTED_DIMS {tuple(dims)}"
