@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from benchmarks.measuring import describe_machine
 from benchmarks.pages import Page, Results, argument_parser, run, table
 
-WHOLE, NESTED, WHITENED, PLAIN = "whole feature", "trained", "whitened PCA", "PCA, not whitened"
+WHOLE, NESTED = "whole feature", "trained"
+FITTED = {0.5: "PCA", 0.0: "PCA, not whitened", 1.0: "PCA, whitened wholly"}
 GOALS = ((256, "float32"), (128, "int8"))  # lengths and forms that are compared with the whole feature
 Short = tuple[str, NDArray[np.float32]]
 
@@ -36,14 +37,10 @@ def short_forms(
     yield WHOLE, test.features
     for length in dims:
         yield NESTED, nested.features[:, :length]
-    whitened = fit(train, max(dims))
-    features = whitened(torch.from_numpy(test.features)).numpy()
-    for length in dims:
-        yield WHITENED, features[:, :length]
-    # Each number times its standard deviation over the training images: the same PCA, not whitened.
-    features = features / whitened.projection.norm(dim=0).numpy()
-    for length in dims:
-        yield PLAIN, features[:, :length]
+    for whitening, name in FITTED.items():
+        features = fit(train, max(dims), whitening)(torch.from_numpy(test.features)).numpy()
+        for length in dims:
+            yield name, features[:, :length]
 
 
 def measure(options: argparse.Namespace) -> Results:
@@ -108,7 +105,7 @@ class CurvePage(Page):
 
 def plot(rows: Sequence[Results], file: Path) -> None:
     """A line for every feature and form of numbers, along its lengths."""
-    colors = dict(zip((NESTED, PLAIN, WHITENED, WHOLE), ("C0", "C2", "C1", "black"), strict=True))
+    colors = dict(zip((NESTED, *FITTED.values(), WHOLE), ("C0", "C1", "C2", "C3", "black"), strict=True))
     marks = dict(zip(FORMS, ("o", "s", "^", "x"), strict=True))
     figure = Figure(figsize=(8.5, 4.6), layout="constrained")
     FigureCanvasAgg(figure)

@@ -39,7 +39,7 @@ def test_from_a_checkpoint_to_a_page(tmp_path, monkeypatch, capsys):
     (docs / "short_embeddings.md").write_text(f"# Short\n{BEGIN}\n{END}\n")
     assert short_embeddings.main(["--features", str(output), "--docs", str(docs)]) == 0
     results = json.loads((docs / "short_embeddings_benchmark.json").read_text())
-    assert len(results["rows"]) == 4 * (1 + 3 * 2)
+    assert len(results["rows"]) == 4 * (1 + 4 * 2)
     assert results["images"] == {"train": 18, "query": 3, "gallery": 5}
     for row in results["rows"]:
         if row["form"] == "float32" and row["feature"] in ("whole feature", "trained"):

@@ -9,7 +9,7 @@ import torch
 from mdpr.cli.main import main
 from mdpr.engine.network import build_network
 from mdpr.errors import CheckpointError, InputError
-from mdpr.inference.compression import Compression, compress, fit
+from mdpr.inference.compression import Compression, compress, fit, read_features
 from mdpr.inference.embedder import Embedder
 from mdpr.inference.model_file import read_model_file
 from mdpr.inference.packing import pack
@@ -56,6 +56,7 @@ def sklearn_of(features, dimensions):
 def test_a_model_file_gets_a_pca(model, features, tmp_path, capsys):
     target = tmp_path / "short.safetensors"
     command = ["compress", str(features), "--dims", "10", "--model", str(model), "--int8"]
+    command += ["--whitening", "1"]
     assert main([*command, "--out", str(target)]) == 0
     assert "10 numbers, 10 bytes an embedding as int8" in capsys.readouterr().out
 
@@ -192,3 +193,14 @@ def test_a_form_that_is_none():
     for use in (lambda: encode(np.zeros((1, 2)), "int4"), lambda: decode(np.zeros((1, 2)), "int4", 2)):
         with pytest.raises(InputError, match="form is 'int4': expected one of float32"):
             use()
+
+
+@pytest.mark.parametrize("whitening", [0.0, 0.5])
+def test_whitening_in_part_leaves_so_much_of_the_deviations(features, whitening):
+    values = read_features(features)
+    deviations = np.sqrt(sklearn_of(features, 6).explained_variance_)
+    short = fit(values, 6, whitening)(torch.from_numpy(values)).numpy()
+    np.testing.assert_allclose(short.std(axis=0, ddof=1), deviations ** (1 - whitening), rtol=1e-3)
+    np.testing.assert_allclose(np.corrcoef(short.T), np.eye(6), atol=1e-3)
+    with pytest.raises(InputError, match="whitening is 2: expected 0, for none, to 1"):
+        fit(values, 6, 2)

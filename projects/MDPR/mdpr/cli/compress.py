@@ -1,11 +1,11 @@
-"""Make the embeddings of a model short: a whitened PCA, fitted on features of its training images."""
+"""Make the embeddings of a model short: a PCA, fitted on features of its training images."""
 
 import argparse
 from pathlib import Path
 
 from mdpr.cli.reporting import say, subcommand
 from mdpr.errors import InputError
-from mdpr.inference.compression import compress
+from mdpr.inference.compression import WHITENING, compress
 from mdpr.inference.stored_form import FORMS, bytes_of
 
 
@@ -19,6 +19,7 @@ def _compress(options: argparse.Namespace) -> int:
         target,
         model=options.model,
         stored_as=options.stored_as,
+        whitening=options.whitening,
         overwrite=options.force,
     )
     size = bytes_of(options.stored_as, options.dims)
@@ -35,6 +36,13 @@ def _parser() -> argparse.ArgumentParser:
         "--out",
         type=Path,
         help="the file to write: the model file with it; without --model the PCA alone",
+    )
+    parser.add_argument(
+        "--whitening",
+        type=float,
+        default=WHITENING,
+        help="power of the standard deviation that each number is divided by: 0 for a plain PCA, 1 for a "
+        "whitened one (default: %(default)s)",
     )
     kinds = parser.add_mutually_exclusive_group()
     for form in FORMS[1:]:

@@ -1,11 +1,16 @@
-"""A whitened PCA behind a trained network: short embeddings of a model that was not trained for them.
+"""A PCA behind a trained network: short embeddings of a model that was not trained for them.
 
 D numbers of the model's feature x, d of the short one: ``((x / |x|) - mean) @ projection``. It is fitted on
 features of training images, and travels in the model file, as the tensors ``compression.mean`` and
 ``compression.projection``.
+
+Each number is divided by its standard deviation over these images to the power w: 0 leaves a PCA as it is,
+1 whitens it wholly, which lets the many numbers that hardly vary, noise for the most part, weigh as much as
+the first ones. 0.5 lies between, and did best where it was measured (docs/short_embeddings.md).
 """
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import safetensors.torch
@@ -23,6 +28,7 @@ from mdpr.inference.model_file import fingerprint_of, read_model_file, write_mod
 from mdpr.inference.stored_form import normalized
 
 _PREFIX = "compression."
+WHITENING: Final = 0.5
 _LEAST_VARIANCE = 1e-12  # of rows of length 1; below it is rounding, which whitening would blow up
 
 
@@ -31,7 +37,7 @@ class Compression(nn.Module):
 
     Args:
         mean: (D,), of normalised features.
-        projection: (D, d), scaled so that each number has variance 1 over the training images.
+        projection: (D, d).
     """
 
     mean: Tensor
@@ -48,15 +54,16 @@ class Compression(nn.Module):
             return (F.normalize(features.float()) - self.mean) @ self.projection
 
 
-def fit(features: NDArray[np.float32], dimensions: int) -> Compression:
-    """Fit a whitened PCA.
+def fit(features: NDArray[np.float32], dimensions: int, whitening: float = WHITENING) -> Compression:
+    """Fit a PCA.
 
     Args:
         features: (N, D) of N training images, of any length.
         dimensions: d, less than N and no more than D.
+        whitening: w, in 0..1.
 
     Raises:
-        InputError: another number of dimensions, or more than the features vary in.
+        InputError: another number of dimensions, or more than the features vary in; another whitening.
     """
     images, width = features.shape
     most = min(images - 1, width)
@@ -64,11 +71,13 @@ def fit(features: NDArray[np.float32], dimensions: int) -> Compression:
         raise InputError(
             f"{dimensions} dimensions of {images} features of {width} numbers: expected 1 to {most}"
         )
-    pca = PCA(dimensions, whiten=True, random_state=0).fit(normalized(features))
+    if not 0 <= whitening <= 1:
+        raise InputError(f"whitening is {whitening!r}: expected 0, for none, to 1")
+    pca = PCA(dimensions, random_state=0).fit(normalized(features))
     variances = pca.explained_variance_
     if (varied := int((variances > _LEAST_VARIANCE).sum())) < dimensions:
         raise InputError(f"the features vary in {varied} dimensions only: expected no more than {varied}")
-    projection = pca.components_.T / np.sqrt(variances)
+    projection = pca.components_.T / np.sqrt(variances) ** whitening
     return Compression(torch.from_numpy(pca.mean_), torch.from_numpy(projection))
 
 
@@ -96,6 +105,7 @@ def compress(
     *,
     model: str | Path | None = None,
     stored_as: str = "float32",
+    whitening: float = WHITENING,
     overwrite: bool = False,
 ) -> None:
     """Fit a compression on features of training images, and write the model file that has it.
@@ -108,6 +118,7 @@ def compress(
         target: the file to write, in one step.
         model: the model file of the network that made the features; None writes the compression alone.
         stored_as: what embeddings of the model are to be kept as; see `mdpr.inference.stored_form`.
+        whitening: as in `fit`.
         overwrite: replace a target that is there.
 
     Raises:
@@ -119,7 +130,7 @@ def compress(
         raise InputError(f"{target} exists: choose another name with --out, or replace it with --force")
     rows = read_features(features)
     if model is None:
-        content = safetensors.torch.save(_tensors(rows, dimensions))
+        content = safetensors.torch.save(_tensors(rows, dimensions, whitening))
         with write_atomically(target, "wb") as file:
             file.write(content)
         return
@@ -132,12 +143,17 @@ def compress(
             f"{features} has features of {rows.shape[1]} numbers, and {model} makes {metadata['dimension']}: "
             "expected features of its training images"
         )
-    weights |= _tensors(rows, dimensions)
+    weights |= _tensors(rows, dimensions, whitening)
     fitted_on = {"file": Path(features).name, "images": len(rows)}
     changes = {
         "layout": [{"name": "compressed", "start": 0, "stop": dimensions}],
         "dimension": dimensions,
-        "compression": {"kind": "whitened PCA", "fitted_on": fitted_on, "stored_as": stored_as},
+        "compression": {
+            "kind": "PCA",
+            "whitening": whitening,
+            "fitted_on": fitted_on,
+            "stored_as": stored_as,
+        },
         "metrics": {},
         "calibration": None,
         "fingerprint": fingerprint_of(weights, metadata["preprocessing"]),
@@ -145,5 +161,5 @@ def compress(
     write_model_file(target, weights, {**metadata, **changes})
 
 
-def _tensors(features: NDArray[np.float32], dimensions: int) -> dict[str, Tensor]:
-    return dict(fit(features, dimensions).state_dict(prefix=_PREFIX))
+def _tensors(features: NDArray[np.float32], dimensions: int, whitening: float) -> dict[str, Tensor]:
+    return dict(fit(features, dimensions, whitening).state_dict(prefix=_PREFIX))
