@@ -28,6 +28,10 @@ class EvaluationError(MDPRError, ValueError):
     """Features or labels cannot be scored."""
 
 
+class GalleryError(MDPRError, ValueError):
+    """A gallery cannot do what was asked, or is damaged."""
+
+
 class NonFiniteError(MDPRError, FloatingPointError):
     """A loss, or gradients, that are infinite or not a number."""
 

@@ -13,6 +13,7 @@ SUBCOMMANDS = {
     "check-dataset": "read a whole data set and say what would go wrong",
     "convert": "convert weights of the authors' release, or back to it",
     "replay": "compute a step that was not finite again, and say where it breaks",
+    "gallery": "keep known images of persons, and find whom a new one shows",
     "doctor": "check this machine: what is installed, and whether it computes what it should",
 }
 """What each does; `module_of` says where it lives."""

@@ -1,0 +1,75 @@
+"""Features and thumbnails of images."""
+
+import io
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from mdpr.data.images import read_rgb
+from mdpr.errors import GalleryError
+from mdpr.evaluation.distances.checks import as_feature_matrix, check_nonzero_rows
+
+_SIZE: Final = (96, 192)  # width and height that a thumbnail fits into, pixels
+
+
+class Embeds(Protocol):
+    """What makes features of images, such as `mdpr.Embedder`."""
+
+    dimension: int
+    batch_size: int
+    fingerprint: str
+
+    def __call__(self, images: Any) -> NDArray[np.float32]:
+        """Features (N, D) of N images."""
+
+
+def is_features(source: Any) -> bool:
+    """Whether these are features, (N, D) floating point, and not images."""
+    return getattr(source, "ndim", 0) == 2 and "float" in str(source.dtype)
+
+
+def unit_features(features: Any, dimension: int, gallery: object) -> NDArray[np.float32]:
+    """Features (N, D) for a gallery of a dimension, brought to norm 1, in memory of their own.
+
+    Raises:
+        GalleryError: of another dimension.
+        ValueError: not finite, or of norm 0.
+    """
+    if features.shape[1] != dimension:
+        raise GalleryError(f"{gallery} has features of dimension {dimension}, these have {features.shape[1]}")
+    if not len(features):
+        return np.empty((0, dimension), np.float32)
+    matrix = as_feature_matrix(features, "features")
+    squared = np.einsum("nd,nd->n", matrix, matrix)
+    check_nonzero_rows(torch.from_numpy(squared), "features")
+    return matrix / np.sqrt(squared)[:, None]
+
+
+def embed(embedder: Embeds, images: Iterable[Any]) -> tuple[NDArray[np.float32], list[bytes]]:
+    """Features (N, D) and thumbnails, as JPEG, of images, each of which is read once."""
+    features, thumbnails = [np.empty((0, embedder.dimension), np.float32)], []
+    pictures = map(_picture, images)
+    while batch := list(islice(pictures, embedder.batch_size)):
+        features.append(embedder(batch))
+        thumbnails += map(thumbnail, batch)
+    return np.concatenate(features), thumbnails
+
+
+def _picture(image: Any) -> Image.Image:
+    if isinstance(image, str | Path):
+        return read_rgb(image)
+    return image.convert("RGB") if isinstance(image, Image.Image) else Image.fromarray(image).convert("RGB")
+
+
+def thumbnail(picture: Image.Image) -> bytes:
+    """A small JPEG."""
+    small, stream = picture.copy(), io.BytesIO()
+    small.thumbnail(_SIZE)
+    small.save(stream, "JPEG", quality=85)
+    return stream.getvalue()
