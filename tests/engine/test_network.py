@@ -2,11 +2,11 @@
 
 import pytest
 import torch
+from mdpr.deployment import DeployedMDPR
 from mdpr.engine.network import check_deploy_config, evaluated_form
 from mdpr.engine.trainer import Trainer
 from mdpr.errors import ConfigError
 from mdpr.evaluation import load_features
-from mdpr.inference import DeployedMDPR
 from support.configs import tiny_config
 from support.miniatures import make_duke
 

@@ -5,8 +5,8 @@ from fastreid.config import CfgNode
 from fastreid.modeling.meta_arch import build_model
 from torch import nn
 
+from mdpr.deployment import deploy
 from mdpr.errors import wrong_value
-from mdpr.inference import deploy
 from mdpr.kernels import accelerate
 from mdpr.modeling.meta_arch import MDPR
 

@@ -1,5 +1,5 @@
-"""From a trained model to features, fast: the deployed form of a network."""
+"""What a trained network is good for: embeddings of images, decisions about them, files that carry both."""
 
-from mdpr.inference.deploy import DeployedMDPR, deploy
+from mdpr.deployment import DeployedMDPR, deploy
 
 __all__ = ["DeployedMDPR", "deploy"]

@@ -11,6 +11,7 @@ from fastreid.utils.events import get_event_storage
 from torch import nn
 from torch.optim import Optimizer
 
+from mdpr.deployment.compilation import compiled_or_not
 from mdpr.engine.data_parallel import gradients_kept_local
 from mdpr.engine.steps.attempt import Attempt, BufferBackup, random_state
 from mdpr.engine.steps.ema import AveragedWeights
@@ -18,7 +19,6 @@ from mdpr.engine.steps.mixed_precision import Precision
 from mdpr.engine.steps.nonfinite import NonFiniteGuard
 from mdpr.engine.steps.scalars import CapturedScalars, ScalarMeans
 from mdpr.engine.steps.verdict import Verdict, gradient_norm
-from mdpr.inference.compilation import compiled_or_not
 
 
 class TrainingStep(SimpleTrainer):

@@ -6,8 +6,8 @@ import pytest
 import torch
 from fastreid.layers import get_norm
 from fastreid.modeling.backbones.resnet import BasicBlock, Bottleneck
-from mdpr.inference.folding import affine_of, composed, scaled, summed
-from mdpr.inference.transformation import shorten
+from mdpr.deployment.folding import affine_of, composed, scaled, summed
+from mdpr.deployment.transformation import shorten
 from mdpr.modeling.attention import AttentionLogits
 from mdpr.modeling.fusion import FusionBlock
 from mdpr.modeling.layers import EmbeddingBlock

@@ -8,8 +8,8 @@ from fastreid.layers import IBN
 from fastreid.modeling.backbones.resnet import BasicBlock, Bottleneck
 from torch import nn
 
-from mdpr.inference.folding import affine_of, composed, scaled, summed
-from mdpr.inference.layers import DeployedHead, HalfInstanceNorm
+from mdpr.deployment.folding import affine_of, composed, scaled, summed
+from mdpr.deployment.layers import DeployedHead, HalfInstanceNorm
 from mdpr.modeling.attention import AttentionLogits
 from mdpr.modeling.fusion import FusionBlock
 from mdpr.modeling.layers import EmbeddingBlock

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from fastreid.layers import IBN
-from mdpr.inference.layers import HalfInstanceNorm
+from mdpr.deployment.layers import HalfInstanceNorm
 from torch import nn
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from fastreid.modeling.meta_arch import build_model
 from fastreid.utils.events import EventStorage
-from mdpr.inference import compilation, deploy
+from mdpr.deployment import compilation, deploy
 from support.configs import tiny_config
 from torch._dynamo.exc import TorchDynamoException
 

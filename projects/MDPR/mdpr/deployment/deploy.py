@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mdpr.deployment.compilation import compiled_or_not
+from mdpr.deployment.transformation import shorten, shorten_head
 from mdpr.host import keep_freed_memory
-from mdpr.inference.compilation import compiled_or_not
-from mdpr.inference.transformation import shorten, shorten_head
 from mdpr.kernels import accelerate
 from mdpr.modeling.meta_arch import MDPR, POOLED_EMBEDDINGS
 from mdpr.modeling.preprocessing import images_of, normalize_pixels
