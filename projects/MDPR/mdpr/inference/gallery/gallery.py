@@ -239,7 +239,7 @@ class Gallery:
 
     def _needed_embedder(self) -> Embeds:
         if self._embedder is None:
-            raise GalleryError("images need an embedder, as by Gallery.open(path, Embedder.from_file(...))")
+            raise GalleryError("images need a model: --model FILE, or an embedder where it is opened")
         return self._embedder
 
     def _checked(self, features: Any, fingerprint: str | None) -> NDArray[np.float32]:

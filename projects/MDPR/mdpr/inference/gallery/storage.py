@@ -87,7 +87,7 @@ class Storage:
             self._read_journal() and self._read_journal()
         ):  # the first may have met a writer cutting off a tail
             raise GalleryError(f"{self.files[2]} is damaged at byte {self._journal_bytes}")
-        for file, size in zip(self.files, self._sizes, strict=True):
+        for file, size in zip(self.files, self.sizes, strict=True):
             if file.stat().st_size < size:
                 raise GalleryError(f"{file} is damaged: it has {file.stat().st_size} of {size} bytes")
         _ = self.features, self._extras  # what is mapped stays, also where another process compacts
@@ -109,7 +109,7 @@ class Storage:
         extras = b"".join(part for pair in images.extras for part in pair)
         features = memoryview(images.features).cast("B")
         with ThreadPoolExecutor(1) as pool:  # the disk works while checksums are computed
-            written = pool.submit(_append, self.files[0], self._sizes[0], features)
+            written = pool.submit(_append, self.files[0], self.sizes[0], features)
             content = {
                 "ids": list(images.ids),
                 "persons": list(images.persons),
@@ -118,7 +118,7 @@ class Storage:
             }
             line = _line(content)
             if extras:
-                _append(self.files[1], self._sizes[1], extras)
+                _append(self.files[1], self.sizes[1], extras)
             written.result()
         self._commit(content, line)
 
@@ -168,7 +168,7 @@ class Storage:
                     raise GalleryError(f"{file} is damaged: another checksum for what was added as {named}")
 
     @property
-    def _sizes(self) -> tuple[int, int, int]:
+    def sizes(self) -> tuple[int, int, int]:
         """What counts of each file, in bytes."""
         return 4 * self._dimension * len(self.ids), self._extra_ends[-1], self._journal_bytes
 
