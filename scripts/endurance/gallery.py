@@ -94,9 +94,9 @@ def content(path: Path) -> State:
     except FileNotFoundError:  # compacted meanwhile
         return content(path)
     found: State = {}
-    for images in storage.live_images():
-        rows = zip(images.ids, images.persons, images.extras, images.features, strict=True)
-        found |= {key: (person, *extras, vector.tobytes()) for key, person, extras, vector in rows}
+    for features, ids, persons, extras in storage.live_images():
+        rows = zip(ids, persons, extras[::2], extras[1::2], features, strict=True)
+        found |= {key: (*facts, vector.tobytes()) for key, *facts, vector in rows}
     return found
 
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -15,7 +16,6 @@ from mdpr.inference.gallery.folder import GalleryFolder, create_folder
 from mdpr.inference.gallery.images import Embeds, embed, is_features, unit_features
 from mdpr.inference.gallery.index import EXACT
 from mdpr.inference.gallery.search import Answer, Search
-from mdpr.inference.gallery.storage import Images
 
 
 class Gallery:
@@ -136,11 +136,11 @@ class Gallery:
                 f"and {len(pictures)} thumbnails: expected one of each for every image"
             )
         with self._mutex, self._folder.writing() as storage:
-            twice = [each for each, count in Counter(ids).items() if count > 1 or each in storage.row_of]
-            if twice:
+            if len(set(ids)) < len(ids) or not storage.row_of.keys().isdisjoint(ids):
+                twice = [each for each, count in Counter(ids).items() if count > 1 or each in storage.row_of]
                 raise GalleryError(f"{self.path} would have two images {twice[0]!r}; nothing was added")
             if len(ids):
-                storage.add(Images(features, ids, persons, list(zip(texts, pictures, strict=True))))
+                storage.add(features, ids, persons, [*chain(*zip(texts, pictures, strict=True))])
                 self._folder.keep_indexed(storage)
 
     def remove(self, ids: Sequence[str]) -> None:

@@ -35,7 +35,7 @@ def is_features(source: Any) -> bool:
 
 
 def unit_features(features: Any, dimension: int, gallery: object) -> NDArray[np.float32]:
-    """Features (N, D) for a gallery of a dimension, brought to norm 1, in memory of their own.
+    """Features (N, D) for a gallery of a dimension, brought to norm 1; as they are where they have it.
 
     Raises:
         GalleryError: of another dimension.
@@ -45,8 +45,11 @@ def unit_features(features: Any, dimension: int, gallery: object) -> NDArray[np.
         raise GalleryError(f"{gallery} has features of dimension {dimension}, these have {features.shape[1]}")
     if not len(features):
         return np.empty((0, dimension), np.float32)
-    matrix = as_feature_matrix(features, "features")
+    matrix = np.ascontiguousarray(features, np.float32)
     squared = np.einsum("nd,nd->n", matrix, matrix)
+    if np.all(np.abs(squared - 1) < 1e-6):
+        return matrix
+    as_feature_matrix(matrix, "features")
     check_nonzero_rows(torch.from_numpy(squared), "features")
     return matrix / np.sqrt(squared)[:, None]
 

@@ -23,18 +23,19 @@ def writer_lock(folder: Path, wait: float) -> Iterator[None]:
     except ImportError as error:
         raise GalleryError("a gallery cannot be written here: only Linux and macOS have fcntl") from error
     until = time.monotonic() + wait
-    with (folder / "lock").open("a+") as file:
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError as error:
                 if time.monotonic() >= until:
-                    holder = (folder / "lock").read_text() or "another process"
+                    holder = os.pread(descriptor, 1000, 0).decode().partition("\n")[0] or "another process"
                     raise GalleryError(f"{folder} is being written by {holder}; try again") from error
                 time.sleep(0.01)
-        file.truncate(0)
         since = datetime.now().astimezone().isoformat(timespec="seconds")
-        file.write(f"process {os.getpid()} on {socket.gethostname()} since {since}")
-        file.flush()
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()} since {since}\n".encode(), 0)
         yield
+    finally:
+        os.close(descriptor)

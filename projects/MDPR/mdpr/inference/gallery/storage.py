@@ -17,9 +17,8 @@ import zlib
 from array import array
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, islice
+from itertools import accumulate, islice, repeat
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,21 +30,9 @@ from mdpr.errors import GalleryError
 _ROWS_AT_ONCE: Final = 65536
 
 
-@dataclass(frozen=True)
-class Images:
-    """N images to add.
-
-    Attributes:
-        features: (N, D) float32 of norm 1.
-        ids: of each; in no other image of the gallery.
-        persons: of each; None where nobody knows.
-        extras: of each its metadata, as JSON, and its thumbnail, as JPEG; or empty.
-    """
-
-    features: NDArray[np.float32]
-    ids: Sequence[str]
-    persons: Sequence[str | None]
-    extras: Sequence[tuple[bytes, bytes]]
+# Features (N, D) float32 of norm 1, ids, persons (None where nobody knows), and of each image by turns its
+# metadata as JSON and its thumbnail as JPEG, or nothing.
+Images = tuple[NDArray[np.float32], Sequence[str], Sequence[str | None], Sequence[bytes]]
 
 
 class Storage:
@@ -104,21 +91,26 @@ class Storage:
             self._apply(json.loads(text), len(line) + 1)
         return False
 
-    def add(self, images: Images) -> None:
-        """Add images, all or none, on the disk when this returns."""
-        extras = b"".join(part for pair in images.extras for part in pair)
-        features = memoryview(images.features).cast("B")
+    def add(
+        self,
+        features: NDArray[np.float32],
+        ids: Sequence[str],
+        persons: Sequence[str | None],
+        extras: Sequence[bytes],
+    ) -> None:
+        """Add `Images` with new ids, all or none, on the disk when this returns."""
+        joined, rows = b"".join(extras), memoryview(features).cast("B")
         with ThreadPoolExecutor(1) as pool:  # the disk works while checksums are computed
-            written = pool.submit(_append, self.files[0], self.sizes[0], features)
+            written = pool.submit(_append, self.files[0], self.sizes[0], rows)
             content = {
-                "ids": list(images.ids),
-                "persons": list(images.persons),
-                "extras": [len(part) for pair in images.extras for part in pair] if extras else None,
-                "checksums": [zlib.crc32(features), zlib.crc32(extras)],
+                "ids": list(ids),
+                "persons": list(persons),
+                "extras": list(map(len, extras)) if joined else None,
+                "checksums": [zlib.crc32(rows), zlib.crc32(joined)],
             }
             line = _line(content)
-            if extras:
-                _append(self.files[1], self.sizes[1], extras)
+            if joined:
+                _append(self.files[1], self.sizes[1], joined)
             written.result()
         self._commit(content, line)
 
@@ -150,7 +142,7 @@ class Storage:
         for start in range(0, len(live), _ROWS_AT_ONCE):
             rows = live[start : start + _ROWS_AT_ONCE].tolist()
             ids, persons = [self.ids[row] for row in rows], [self.persons[row] for row in rows]
-            yield Images(self.features[rows], ids, persons, [self.extras(row) for row in rows])
+            yield self.features[rows], ids, persons, [part for row in rows for part in self.extras(row)]
 
     def verify(self) -> None:
         """Compare every byte with its checksum.
@@ -191,8 +183,8 @@ class Storage:
         self.row_of.update(zip(ids, range(first, first + len(ids)), strict=True))
         self.ids += ids
         self.persons += content["persons"]
-        lengths = content["extras"] or [0] * (2 * len(ids))
-        self._extra_ends.extend(islice(accumulate(lengths, initial=self._extra_ends[-1]), 1, None))
+        lengths, end = content["extras"] or repeat(0, 2 * len(ids)), self._extra_ends[-1]
+        self._extra_ends.extend(islice(accumulate(lengths, initial=end), 1, None))
         self._adds.append((first, len(self.ids), content["checksums"]))
 
 
@@ -209,7 +201,8 @@ def _mapped(file: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> NDAr
 def _append(file: Path, size: int, content: bytes | memoryview) -> None:
     """Put content behind the first ``size`` bytes of a file, in the place of what was there, on the disk."""
     with file.open("r+b", buffering=0) as stream:
-        stream.truncate(size)
+        if stream.seek(0, os.SEEK_END) > size:
+            stream.truncate(size)
         stream.seek(size)
         while content:
             content = content[stream.write(content) :]
