@@ -4,6 +4,9 @@ Importing this package mends fast-reid for the installed Python and PyTorch, and
 meta-architecture, its head and its data sets. It also lets PyTorch use huge pages for large tensors.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from mdpr.compat import install as _mend_fastreid
 from mdpr.host import ask_for_huge_pages as _ask_for_huge_pages
 
@@ -22,4 +25,17 @@ from mdpr.modeling.heads import MDPRHead  # noqa: E402
 from mdpr.modeling.losses import LOSS_REGISTRY  # noqa: E402
 from mdpr.modeling.meta_arch import MDPR  # noqa: E402
 
-__all__ = ["LOSS_REGISTRY", "MDPR", "MDPRHead", "SynthPersons", "add_mdpr_config"]
+if TYPE_CHECKING:
+    from mdpr.inference.embedder import Embedder
+    from mdpr.inference.gallery import Gallery
+
+__all__ = ["LOSS_REGISTRY", "MDPR", "Embedder", "Gallery", "MDPRHead", "SynthPersons", "add_mdpr_config"]
+
+# Imported when they are asked for: training needs none of them.
+_LATER = {"Embedder": "mdpr.inference.embedder", "Gallery": "mdpr.inference.gallery"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATER[name]), name)

@@ -32,6 +32,10 @@ class GalleryError(MDPRError, ValueError):
     """A gallery cannot do what was asked, or is damaged."""
 
 
+class InputError(MDPRError, ValueError):
+    """Images, boxes or options that cannot be worked with."""
+
+
 class NonFiniteError(MDPRError, FloatingPointError):
     """A loss, or gradients, that are infinite or not a number."""
 

@@ -12,6 +12,8 @@ SUBCOMMANDS = {
     "evaluate-features": "score saved features, without a network",
     "check-dataset": "read a whole data set and say what would go wrong",
     "convert": "convert weights of the authors' release, or back to it",
+    "pack": "put a trained model into one file, with all that using it takes",
+    "describe": "say what is in a model file",
     "replay": "compute a step that was not finite again, and say where it breaks",
     "gallery": "keep known images of persons, and find whom a new one shows",
     "doctor": "check this machine: what is installed, and whether it computes what it should",

@@ -56,7 +56,7 @@ def read_rgb(path: str | Path) -> Image.Image:
     try:
         with Image.open(path) as image:
             image.load()
-            return _to_rgb(_upright(image))
+            return to_rgb(image)
     except _DECODE_ERRORS as error:
         reason = _reason(Path(path), error)
         raise ImageReadError(
@@ -66,6 +66,15 @@ def read_rgb(path: str | Path) -> Image.Image:
         ) from error
 
 
+def to_rgb(image: Image.Image) -> Image.Image:
+    """An image that is open already, as `read_rgb` has it.
+
+    Raises:
+        ValueError: grey values whose range is unknown.
+    """
+    return _as_rgb(_upright(image))
+
+
 def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
@@ -73,7 +82,7 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _as_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16 or 32 bits, such as I;16B
         return _eight_bit(image).convert("RGB")
     if image.mode == "F":

@@ -23,20 +23,20 @@ class DeployedMDPR(nn.Module):
     """A network that only makes features; see `deploy`.
 
     Args:
-        network: transformed already, in eval mode, its convolutions of ``dtype``.
-        dtype: in which maps are computed.
+        network: transformed already, in eval mode.
         compiled: whether to compile the network.
     """
 
     pixel_mean: Tensor
     pixel_std: Tensor
 
-    def __init__(self, network: MDPR, dtype: torch.dtype, *, compiled: bool) -> None:
+    def __init__(self, network: MDPR, *, compiled: bool = False) -> None:
         super().__init__()
-        self.dtype = dtype
+        self.dtype = torch.float32
         self.register_buffer("pixel_mean", network.pixel_mean.float())
         self.register_buffer("pixel_std", network.pixel_std.float())
         self.network = network
+        del network.pixel_mean, network.pixel_std  # its own are not used, nor saved
         # Frozen: the weights change no more.
         self.embed = compiled_or_not(network.embed, options={"freezing": True}) if compiled else network.embed
 
@@ -75,6 +75,15 @@ class DeployedMDPR(nn.Module):
             shared = self.network.backbone(self._normalized(batched_inputs))
             maps4, maps3 = branch.attention(*branch.stages(shared))
         return maps4.float(), maps3.float()
+
+    def compute_in(self, dtype: torch.dtype) -> "DeployedMDPR":
+        """Compute maps in another type, from weights of that type; pooling and features stay float32."""
+        network = self.network
+        for part in (network.backbone, network.hard_branch, network.soft_branch, network.fusion):
+            if part is not None:
+                part.to(dtype)
+        self.dtype = dtype
+        return self
 
     def train(self, mode: bool = True) -> "DeployedMDPR":
         """Stay in eval mode, whatever ``mode`` says: there is nothing left to train."""
@@ -122,9 +131,8 @@ def deploy(
     for part in (network.backbone, network.hard_branch, network.soft_branch, network.fusion):
         if part is not None:
             shorten(part)
-            part.to(dtype)
     network.heads = nn.ModuleDict({name: shorten_head(head) for name, head in network.heads.items()})
-    return DeployedMDPR(network, dtype, compiled=compile).eval()
+    return DeployedMDPR(network, compiled=compile).compute_in(dtype).eval()
 
 
 def _eval_copy(model: MDPR, attention: bool) -> MDPR:

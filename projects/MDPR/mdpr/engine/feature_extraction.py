@@ -2,12 +2,13 @@
 
 import logging
 import time
+from typing import Any
 
 import torch
 from fastreid.config import CfgNode
 from fastreid.evaluation.evaluator import DatasetEvaluator
 from fastreid.utils.logger import log_every_n_seconds
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mdpr.engine.steps.mixed_precision import DTYPES, Precision
@@ -30,10 +31,7 @@ def extract_features(cfg: CfgNode, model: nn.Module, loader: DataLoader, evaluat
     try:
         with torch.inference_mode(), precision.autocast(device):
             for number, batch in enumerate(loader, 1):
-                features = model(batch)
-                if cfg.TEST.FLIP.ENABLED:  # the mean of an image's features and its mirror image's
-                    mirrored = {**batch, "images": batch["images"].flip(3)}
-                    features = (features + model(mirrored)) / 2
+                features = features_of(model, batch, flip=cfg.TEST.FLIP.ENABLED)
                 evaluator.process(batch, features)
                 images += len(features)
                 log_every_n_seconds(logging.INFO, f"Batch {number} of {len(loader)}", n=10)
@@ -44,3 +42,20 @@ def extract_features(cfg: CfgNode, model: nn.Module, loader: DataLoader, evaluat
         torch.cuda.synchronize(device)
     seconds = time.perf_counter() - start
     logger.info("Features of %d images in %.1f s: %.1f a second", images, seconds, images / seconds)
+
+
+def features_of(model: nn.Module, batch: dict[str, Any], *, flip: bool) -> Tensor:
+    """Test features of a batch.
+
+    Args:
+        model: in eval mode.
+        batch: fast-reid's, of which ``images`` (B, 3, H, W) are read.
+        flip: the mean of an image's features and its mirror image's (``TEST.FLIP``).
+
+    Returns:
+        (B, D), un-normalised.
+    """
+    features = model(batch)
+    if flip:
+        features = (features + model({**batch, "images": batch["images"].flip(3)})) / 2
+    return features

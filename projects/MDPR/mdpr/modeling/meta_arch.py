@@ -48,6 +48,7 @@ class MDPR(nn.Module):
         settings: the method's settings.
         pixel_mean: per channel, in 0..255.
         pixel_std: per channel, in 0..255.
+        test_size: height and width of test images, for whoever prepares them; None where that is not known.
     """
 
     pixel_mean: Tensor
@@ -70,6 +71,7 @@ class MDPR(nn.Module):
         settings: MDPRSettings,
         pixel_mean: list[float],
         pixel_std: list[float],
+        test_size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -83,6 +85,7 @@ class MDPR(nn.Module):
         self.embedding_losses = embedding_losses
         self.auxiliary_losses = auxiliary_losses
         self.settings = settings
+        self.test_size = test_size
         for name, values in (("pixel_mean", pixel_mean), ("pixel_std", pixel_std)):
             self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
 
@@ -131,6 +134,7 @@ class MDPR(nn.Module):
             "settings": settings,
             "pixel_mean": cfg.MODEL.PIXEL_MEAN,
             "pixel_std": cfg.MODEL.PIXEL_STD,
+            "test_size": tuple(cfg.INPUT.SIZE_TEST),
         }
 
     @property

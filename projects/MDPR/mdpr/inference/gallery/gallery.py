@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdpr.errors import GalleryError
 from mdpr.inference.gallery.folder import GalleryFolder, create_folder
-from mdpr.inference.gallery.images import Embeds, embed, is_features, unit_features
+from mdpr.inference.gallery.images import embed, is_features, unit_features
 from mdpr.inference.gallery.index import EXACT
 from mdpr.inference.gallery.search import Answer, Search
+
+if TYPE_CHECKING:
+    from mdpr.inference.embedder import Embedder
 
 
 class Gallery:
@@ -34,7 +37,7 @@ class Gallery:
         GalleryError: there is no gallery, one of another format, a damaged one, or one of another model.
     """
 
-    def __init__(self, path: str | Path, embedder: Embeds | None = None, *, wait: float = 5.0) -> None:
+    def __init__(self, path: str | Path, embedder: "Embedder | None" = None, *, wait: float = 5.0) -> None:
         self.path, self._embedder, self._mutex = Path(path), embedder, RLock()
         self._folder = GalleryFolder(self.path, wait)
         self._search: tuple[Any, Any] = (None, None)  # of which state of the folder, and how
@@ -45,7 +48,7 @@ class Gallery:
     def create(
         cls,
         path: str | Path,
-        embedder: Embeds | None = None,
+        embedder: "Embedder | None" = None,
         *,
         dimension: int | None = None,
         fingerprint: str | None = None,
@@ -75,7 +78,7 @@ class Gallery:
         return cls(path, embedder)
 
     @classmethod
-    def open(cls, path: str | Path, embedder: Embeds | None = None, *, wait: float = 5.0) -> "Gallery":
+    def open(cls, path: str | Path, embedder: "Embedder | None" = None, *, wait: float = 5.0) -> "Gallery":
         """Open a gallery, as ``Gallery(...)`` does."""
         return cls(path, embedder, wait=wait)
 
@@ -106,7 +109,7 @@ class Gallery:
         """Add N images, all or none; they are on the disk when this returns.
 
         Args:
-            source: features (N, D), or images: paths, PIL images, or arrays (H, W, 3) of RGB bytes.
+            source: features (N, D), or images as an `Embedder` takes them, arrays in RGB.
             ids: a name of each, which no other image of the gallery has.
             person: whom all of them show, or whom each does; None where nobody knows.
             metadata: of each, what JSON takes.
@@ -116,7 +119,7 @@ class Gallery:
         Raises:
             GalleryError: features of another model or dimension, lists of other lengths, an id twice, or
                 another writer.
-            ValueError: features that are not finite, or of norm 0.
+            EvaluationError: features that are not finite, or of norm 0.
         """
         made: Sequence[bytes] = [b""] * len(ids)
         if not is_features(source):
@@ -189,7 +192,7 @@ class Gallery:
 
         Raises:
             GalleryError: features of another model or dimension, or an argument outside its range.
-            ValueError: features that are not finite, or of norm 0.
+            EvaluationError: features that are not finite, or of norm 0.
         """
         if not is_features(source):
             embedder = self._needed_embedder()
@@ -237,7 +240,7 @@ class Gallery:
         with self._mutex, self._folder.writing() as storage:
             self._folder.compact(storage, changes)
 
-    def _needed_embedder(self) -> Embeds:
+    def _needed_embedder(self) -> "Embedder":
         if self._embedder is None:
             raise GalleryError("images need a model: --model FILE, or an embedder where it is opened")
         return self._embedder

@@ -3,30 +3,21 @@
 import io
 from collections.abc import Iterable
 from itertools import islice
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from mdpr.data.images import read_rgb
 from mdpr.errors import GalleryError
 from mdpr.evaluation.distances.checks import as_feature_matrix, check_nonzero_rows
+from mdpr.inference.images import is_one_image, rgb_image
+
+if TYPE_CHECKING:
+    from mdpr.inference.embedder import Embedder  # features need no network
 
 _SIZE: Final = (96, 192)  # width and height that a thumbnail fits into, pixels
-
-
-class Embeds(Protocol):
-    """What makes features of images, such as `mdpr.Embedder`."""
-
-    dimension: int
-    batch_size: int
-    fingerprint: str
-
-    def __call__(self, images: Any) -> NDArray[np.float32]:
-        """Features (N, D) of N images."""
 
 
 def is_features(source: Any) -> bool:
@@ -39,12 +30,10 @@ def unit_features(features: Any, dimension: int, gallery: object) -> NDArray[np.
 
     Raises:
         GalleryError: of another dimension.
-        ValueError: not finite, or of norm 0.
+        EvaluationError: not finite, or of norm 0.
     """
     if features.shape[1] != dimension:
         raise GalleryError(f"{gallery} has features of dimension {dimension}, these have {features.shape[1]}")
-    if not len(features):
-        return np.empty((0, dimension), np.float32)
     matrix = np.ascontiguousarray(features, np.float32)
     squared = np.einsum("nd,nd->n", matrix, matrix)
     if np.all(np.abs(squared - 1) < 1e-6):
@@ -54,24 +43,18 @@ def unit_features(features: Any, dimension: int, gallery: object) -> NDArray[np.
     return matrix / np.sqrt(squared)[:, None]
 
 
-def embed(embedder: Embeds, images: Iterable[Any]) -> tuple[NDArray[np.float32], list[bytes]]:
+def embed(embedder: "Embedder", images: Iterable[Any]) -> tuple[NDArray[np.float32], list[bytes]]:
     """Features (N, D) and thumbnails, as JPEG, of images, each of which is read once."""
     features, thumbnails = [np.empty((0, embedder.dimension), np.float32)], []
-    pictures = map(_picture, images)
+    pictures = map(rgb_image, [images] if is_one_image(images) else images)
     while batch := list(islice(pictures, embedder.batch_size)):
         features.append(embedder(batch))
         thumbnails += map(thumbnail, batch)
     return np.concatenate(features), thumbnails
 
 
-def _picture(image: Any) -> Image.Image:
-    if isinstance(image, str | Path):
-        return read_rgb(image)
-    return image.convert("RGB") if isinstance(image, Image.Image) else Image.fromarray(image).convert("RGB")
-
-
 def thumbnail(picture: Image.Image) -> bytes:
-    """A small JPEG."""
+    """A small JPEG of an RGB picture."""
     small, stream = picture.copy(), io.BytesIO()
     small.thumbnail(_SIZE)
     small.save(stream, "JPEG", quality=85)
