@@ -106,7 +106,7 @@ def _parser(action: str) -> argparse.ArgumentParser:
         default = {"default": "Flat"} if action == "create" else {}
         add(
             "--index",
-            help="faiss's name of an index: Flat (exact), IVF1024,Flat, IVF1024,PQ32, HNSW32, ...",
+            help="faiss's name of an index: Flat (exact), IVF1024,Flat, IVF1024,PQ32np, HNSW32, ...",
             **default,
         )
         add("--tuning", help="faiss's parameters of the search, such as nprobe=16")
