@@ -138,13 +138,22 @@ class Gallery:
                 f"{len(features)} features, {len(ids)} ids, {len(persons)} persons, {len(texts)} metadata "
                 f"and {len(pictures)} thumbnails: expected one of each for every image"
             )
+        if len(ids):
+            self._store(features, ids, persons, [*chain(*zip(texts, pictures, strict=True))])
+
+    def _store(
+        self,
+        features: NDArray[np.float32],
+        ids: Sequence[str],
+        persons: Sequence[str | None],
+        extras: Sequence[bytes],
+    ) -> None:
         with self._mutex, self._folder.writing() as storage:
             if len(set(ids)) < len(ids) or not storage.row_of.keys().isdisjoint(ids):
                 twice = [each for each, count in Counter(ids).items() if count > 1 or each in storage.row_of]
                 raise GalleryError(f"{self.path} would have two images {twice[0]!r}; nothing was added")
-            if len(ids):
-                storage.add(features, ids, persons, [*chain(*zip(texts, pictures, strict=True))])
-                self._folder.keep_indexed(storage)
+            storage.add(features, ids, persons, extras)
+            self._folder.keep_indexed(storage)
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove images, all or none. `compact` takes their bytes off the disk.
@@ -200,6 +209,11 @@ class Gallery:
         queries = self._checked(source, fingerprint)
         if threshold is None and (calibration := getattr(self._embedder, "calibration", None)):
             threshold = calibration.threshold
+        return self._answer(queries, top_k, by, threshold, rerank)
+
+    def _answer(
+        self, queries: NDArray[np.float32], top_k: int, by: str, threshold: float | None, rerank: int
+    ) -> list[Answer]:
         with self._mutex:
             storage = self._folder.refresh()
             state = (storage, len(storage.ids), len(storage.removed), self._folder.index_file)
@@ -240,6 +254,11 @@ class Gallery:
         with self._mutex, self._folder.writing() as storage:
             self._folder.compact(storage, changes)
 
+    @property
+    def _facts(self) -> Mapping[str, Any]:
+        """What `create` was told."""
+        return self._folder.facts
+
     def _needed_embedder(self) -> "Embedder":
         if self._embedder is None:
             raise GalleryError("images need a model: --model FILE, or an embedder where it is opened")
@@ -247,10 +266,10 @@ class Gallery:
 
     def _checked(self, features: Any, fingerprint: str | None) -> NDArray[np.float32]:
         self._check_model(fingerprint)
-        return unit_features(features, self._folder.facts["dimension"], self.path)
+        return unit_features(features, self._facts["dimension"], self.path)
 
     def _check_model(self, fingerprint: str | None) -> None:
-        own = self._folder.facts["fingerprint"]
+        own = self._facts["fingerprint"]
         if own not in (None, fingerprint):
             other = fingerprint or "one without a fingerprint"
             raise GalleryError(f"{self.path} has features of model {own}; these are of {other}")

@@ -4,6 +4,7 @@ Letters: Q queries, N rows, D dimension, G persons.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -18,7 +19,7 @@ from mdpr.inference.gallery.index import nearest_rows
 from mdpr.inference.gallery.storage import Storage
 
 WAYS: Final = ("best", "centroid", "image")
-_SPARE: Final = 4  # images looked at for each that is asked for: a person has several, and some are removed
+SPARE: Final = 4  # images looked at for each that is asked for: a person has several, and some are removed
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,7 @@ class Search:
         self, queries: NDArray[np.float32], top_k: int, by: str, threshold: float | None, rerank: int
     ) -> list[Answer]:
         """Answer queries (Q, D) of norm 1; see `Gallery.query`."""
-        if by not in WAYS or top_k < 1 or rerank < 0:
-            allowed = f"one of {', '.join(WAYS)}, 1 or more, 0 or more"
-            raise GalleryError(f"by {by!r}, top_k {top_k}, rerank {rerank}: expected {allowed}")
+        check_question(top_k, by, rerank)
         if not self._live.any():
             return [Answer((), True) for _ in queries]
         if by == "centroid":
@@ -91,18 +90,18 @@ class Search:
         """Rows and similarities of each query's images: of all, or of the nearest one of each person."""
         total = len(self._features)
         found: list[list[int]] = [[]] * len(queries)
-        count, short = max(_SPARE * top_k, rerank), list(range(len(queries)))
+        count, short = max(SPARE * top_k, rerank), list(range(len(queries)))
         while short:
             nearest = nearest_rows(queries[short], self._features, min(count, total), self._index)
             for number, rows in zip(short, nearest, strict=True):
                 kept = rows[(rows >= 0) & self._live[rows]]
-                kept = _reranked(queries[number], kept, self._features, rerank)
+                kept = reranked(queries[number], kept, self._features, rerank)
                 found[number] = self._first_of_each(kept.tolist(), each_image)[:top_k]
             short = [number for number in short if len(found[number]) < top_k and count < total]
             if short:
                 most = np.count_nonzero(self._live) if each_image else len(self._persons[1]) - 1
                 short = [number for number in short if len(found[number]) < most]
-            count *= _SPARE
+            count *= SPARE
         return [
             [(row, self._features[row] @ query) for row in rows]
             for query, rows in zip(queries, found, strict=True)
@@ -127,7 +126,7 @@ class Search:
         order, starts = self._persons
         found = []
         for query, persons in zip(queries, nearest, strict=True):
-            ranked = _reranked(query, persons, self._centroids, rerank)[:top_k]
+            ranked = reranked(query, persons, self._centroids, rerank)[:top_k]
             own = [order[starts[person] : starts[person + 1]] for person in ranked]
             rows = [rows[np.argmax(self._features[rows] @ query)] for rows in own]
             found.append(list(zip(rows, self._centroids[ranked] @ query, strict=True)))
@@ -158,10 +157,26 @@ class Search:
             facts = json.loads(metadata) if metadata else {}
             person = self._storage.persons[row]
             matches.append(Match(self._storage.ids[row], person, float(similarity), facts, thumbnail))
-        return Answer(tuple(matches), threshold is not None and matches[0].similarity < threshold)
+        return answer_of(matches, threshold)
 
 
-def _reranked(query: Any, rows: NDArray[np.int64], features: Any, most: int) -> NDArray[np.int64]:
+def answer_of(matches: Sequence[Match], threshold: float | None) -> Answer:
+    """The answer that matches, best first, are."""
+    unknown = not matches or (threshold is not None and matches[0].similarity < threshold)
+    return Answer(tuple(matches), unknown)
+
+
+def check_question(top_k: int, by: str, rerank: int, ways: Sequence[str] = WAYS) -> None:
+    """
+    Raises:
+        GalleryError: an argument of a query outside its range.
+    """
+    if by not in ways or top_k < 1 or rerank < 0:
+        allowed = f"one of {', '.join(ways)}, 1 or more, 0 or more"
+        raise GalleryError(f"by {by!r}, top_k {top_k}, rerank {rerank}: expected {allowed}")
+
+
+def reranked(query: Any, rows: NDArray[np.int64], features: Any, most: int) -> NDArray[np.int64]:
     """The first ``most`` rows in the order of their re-ranked distances to the query, before the others."""
     first = rows[:most]
     if len(first) < 2:
