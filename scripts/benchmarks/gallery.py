@@ -167,8 +167,8 @@ def cases(arguments: argparse.Namespace) -> Iterator[Case]:
     """What is measured, in order."""
     for dimension in (16,) if arguments.quick else arguments.dimensions:
         yield Case({"task": "add", "dimension": dimension}, measure_adding, (dimension,))
-    for vectors in (500, 2000) if arguments.quick else arguments.sizes:
-        for kind in arguments.indexes:
+    for vectors in (300, 600) if arguments.quick else arguments.sizes:
+        for kind in ("Flat", "HNSW") if arguments.quick else arguments.indexes:
             yield Case({"task": "search", "vectors": vectors, "index": kind}, measure_index, (vectors, kind))
 
 

@@ -6,11 +6,14 @@ import subprocess
 import sys
 import threading
 
+import mdpr
 import numpy as np
 import pytest
+from mdpr.engine.network import build_network
 from mdpr.errors import GalleryError, MDPRError
 from mdpr.inference.gallery import Gallery
 from PIL import Image
+from support.configs import tiny_config
 from support.processes import PACKAGE
 
 FEATURES = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
@@ -210,3 +213,16 @@ def test_threads_write_one_after_another(gallery):
     for thread in threads:
         thread.join()
     assert len(gallery) == 20 and gallery.info(verify=True)["images"] == 20
+
+
+def test_a_networks_images_find_themselves(tmp_path):
+    embedder = mdpr.Embedder((tiny_config(), build_network(tiny_config())), batch_size=2)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 90, 50, 3)).astype(np.uint8)
+    gallery = mdpr.Gallery.create(tmp_path / "gallery", embedder)
+    gallery.add(pixels, ["a", "b", "c"], person=["p", "q", None])
+    Image.fromarray(pixels[1]).save(tmp_path / "b.png")
+    (answer,) = gallery.query(tmp_path / "b.png", threshold=0.99)
+    assert (answer.person, answer.matches[0].id) == ("q", "b")
+    assert gallery.info()["fingerprint"] == embedder.fingerprint
+    with pytest.raises(GalleryError, match=f"of model {embedder.fingerprint}; these are of .*-bf16"):
+        mdpr.Gallery.open(gallery.path, mdpr.Embedder((tiny_config(), embedder.network), precision="bf16"))

@@ -103,11 +103,11 @@ def _parser(action: str) -> argparse.ArgumentParser:
     if action == "create":
         add("--dimension", type=int, help="of the features, where no --model is given")
     if action in ("create", "compact"):
-        default = {"default": "Flat"} if action == "create" else {}
+        default = "Flat" if action == "create" else None
         add(
             "--index",
             help="faiss's name of an index: Flat (exact), IVF1024,Flat, IVF1024,PQ32np, HNSW32, ...",
-            **default,
+            default=default,
         )
         add("--tuning", help="faiss's parameters of the search, such as nprobe=16")
     if action == "add":

@@ -100,7 +100,7 @@ class GalleryFolder:
         new = _storage(self._path, facts)
         new.make_files()
         for images in storage.live_images():
-            new.add(*images)
+            new.add(images)
         if facts["index"] != EXACT:
             build_index(new.features, facts["index"], new.index_file)
         _write(self._path, facts)

@@ -16,6 +16,7 @@ from mdpr.inference.gallery.folder import GalleryFolder, create_folder
 from mdpr.inference.gallery.images import embed, is_features, unit_features
 from mdpr.inference.gallery.index import EXACT
 from mdpr.inference.gallery.search import Answer, Search
+from mdpr.inference.gallery.storage import Images
 
 if TYPE_CHECKING:
     from mdpr.inference.embedder import Embedder
@@ -139,20 +140,15 @@ class Gallery:
                 f"and {len(pictures)} thumbnails: expected one of each for every image"
             )
         if len(ids):
-            self._store(features, ids, persons, [*chain(*zip(texts, pictures, strict=True))])
+            self._store((features, ids, persons, [*chain(*zip(texts, pictures, strict=True))]))
 
-    def _store(
-        self,
-        features: NDArray[np.float32],
-        ids: Sequence[str],
-        persons: Sequence[str | None],
-        extras: Sequence[bytes],
-    ) -> None:
+    def _store(self, images: Images) -> None:
+        _, ids, *_ = images
         with self._mutex, self._folder.writing() as storage:
             if len(set(ids)) < len(ids) or not storage.row_of.keys().isdisjoint(ids):
                 twice = [each for each, count in Counter(ids).items() if count > 1 or each in storage.row_of]
                 raise GalleryError(f"{self.path} would have two images {twice[0]!r}; nothing was added")
-            storage.add(features, ids, persons, extras)
+            storage.add(images)
             self._folder.keep_indexed(storage)
 
     def remove(self, ids: Sequence[str]) -> None:

@@ -45,7 +45,7 @@ def unit_features(features: Any, dimension: int, gallery: object) -> NDArray[np.
 
 def embed(embedder: "Embedder", images: Iterable[Any]) -> tuple[NDArray[np.float32], list[bytes]]:
     """Features (N, D) and thumbnails, as JPEG, of images, each of which is read once."""
-    features, thumbnails = [np.empty((0, embedder.dimension), np.float32)], []
+    features, thumbnails = [np.empty((0, embedder.dimension), np.float32)], list[bytes]()
     pictures = map(rgb_image, [images] if is_one_image(images) else images)
     while batch := list(islice(pictures, embedder.batch_size)):
         features.append(embedder(batch))

@@ -40,7 +40,7 @@ def build_index(features: NDArray[np.float32], factory: str, file: Path) -> None
     for start in range(0, len(features), _ROWS_AT_ONCE):
         index.add(features[start : start + _ROWS_AT_ONCE])
     with write_atomically(file, "wb") as stream:
-        faiss.write_index(index, faiss.PyCallbackIOWriter(stream.write))
+        faiss.write_index(index, faiss.PyCallbackIOWriter(stream.write))  # type: ignore[attr-defined]
 
 
 def read_index(file: Path, tuning: str) -> Any:
@@ -52,7 +52,7 @@ def read_index(file: Path, tuning: str) -> Any:
     try:
         index = faiss.read_index(str(file))
         if tuning:
-            faiss.ParameterSpace().set_index_parameters(index, tuning)
+            faiss.ParameterSpace().set_index_parameters(index, tuning)  # type: ignore[arg-type]
     except RuntimeError as error:
         reason = str(error).rpartition(": ")[2]
         raise GalleryError(f"{file}, tuning {tuning!r}: {reason}; remove it to search without it") from error

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mdpr.errors import GalleryError
 from mdpr.inference.gallery.gallery import Gallery
 from mdpr.inference.gallery.search import SPARE, Answer, Match, answer_of, check_question, reranked
+from mdpr.inference.gallery.storage import Images
 
 try:
     from qdrant_client import QdrantClient, models
@@ -60,15 +61,10 @@ class QdrantGallery(Gallery):
         index: str = "HNSW",
         tuning: str = "{}",
     ) -> "QdrantGallery":
-        """Make an empty gallery.
+        """Make an empty gallery, as `Gallery.create` does.
 
-        Args:
-            path: see the class.
-            embedder: as of `Gallery.create`.
-            dimension: as of `Gallery.create`.
-            fingerprint: as of `Gallery.create`.
-            index: Qdrant has HNSW alone.
-            tuning: JSON of arguments of its ``create_collection``, such as ``{"shard_number": 6}``.
+        Qdrant has the index HNSW alone; ``tuning`` is JSON of further arguments of its ``create_collection``,
+        such as ``{"shard_number": 6}``.
 
         Raises:
             GalleryError: no dimension, another index, or a collection that is there already.
@@ -84,7 +80,7 @@ class QdrantGallery(Gallery):
             vectors = models.VectorParams(size=dimension, distance=models.Distance.COSINE)
             facts = {"dimension": dimension, "fingerprint": fingerprint}
             client.create_collection(name, vectors, metadata=facts, **json.loads(tuning))
-            for field in ("person", "group"):
+            for field in ("person", "group") if str(path).startswith("http") else ():
                 client.create_payload_index(name, field, models.PayloadSchemaType.KEYWORD)
         finally:
             client.close()
@@ -126,13 +122,8 @@ class QdrantGallery(Gallery):
     def _found(self, ids: Sequence[str]) -> Any:
         return self._client.retrieve(self._name, [_point(each) for each in ids], with_payload=["id"])
 
-    def _store(
-        self,
-        features: NDArray[np.float32],
-        ids: Sequence[str],
-        persons: Sequence[str | None],
-        extras: Sequence[bytes],
-    ) -> None:
+    def _store(self, images: Images) -> None:
+        features, ids, persons, extras = images
         if len(set(ids)) < len(ids) or self._found(ids):
             raise GalleryError(
                 f"{self.path} would have two images of one of {len(ids)} ids; nothing was added"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +78,13 @@ def _read_features(file: Path) -> Source:
             raise GalleryError(f"{file} has no array 'features', only {', '.join(archive) or 'nothing'}")
         features = archive["features"]
 
-        def column(*names: str) -> list[str] | None:
+        def column(*names: str) -> list[str]:
             known = [name for name in names if name in archive]
-            return list(map(str, archive[known[0]])) if known else None
+            return list(map(str, archive[known[0]])) if known else []
 
         ids = column("id", "path") or [file.name] * len(features)
         if len(set(ids)) < len(ids):
             ids = [f"{each}#{number}" for number, each in enumerate(ids)]
-        persons = column("person_name", "person") or [None] * len(features)
+        persons = column("person_name", "person") or repeat(None, len(features))
         fingerprint = str(archive["fingerprint"]) if "fingerprint" in archive else None
-    return Source(features, ids, persons, fingerprint)
+    return Source(features, ids, list(persons), fingerprint)

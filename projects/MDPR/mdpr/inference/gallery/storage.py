@@ -91,15 +91,10 @@ class Storage:
             self._apply(json.loads(text), len(line) + 1)
         return False
 
-    def add(
-        self,
-        features: NDArray[np.float32],
-        ids: Sequence[str],
-        persons: Sequence[str | None],
-        extras: Sequence[bytes],
-    ) -> None:
-        """Add `Images` with new ids, all or none, on the disk when this returns."""
-        joined, rows = b"".join(extras), memoryview(features).cast("B")
+    def add(self, images: Images) -> None:
+        """Add images with new ids, all or none, on the disk when this returns."""
+        features, ids, persons, extras = images
+        joined, rows = b"".join(extras), memoryview(features.data).cast("B")
         with ThreadPoolExecutor(1) as pool:  # the disk works while checksums are computed
             written = pool.submit(_append, self.files[0], self.sizes[0], rows)
             content = {
@@ -155,7 +150,7 @@ class Storage:
             for file, part, checksum in zip(
                 self.files, (self.features[first:last], extras), checksums, strict=False
             ):
-                if zlib.crc32(part) != checksum:
+                if zlib.crc32(part.data) != checksum:
                     named = f"{self.ids[first]!r} to {self.ids[last - 1]!r}"
                     raise GalleryError(f"{file} is damaged: another checksum for what was added as {named}")
 
