@@ -18,6 +18,8 @@ from mdpr.engine.feature_extraction import features_of
 from mdpr.engine.steps.mixed_precision import Precision
 from mdpr.errors import ConfigError, InputError
 from mdpr.host import has_gpu, keep_freed_memory, why_no_gpu
+from mdpr.inference.calibration import Calibration
+from mdpr.inference.decisions import Decision, decide
 from mdpr.inference.images import check_color, crops_of, is_one_image, rgb_image
 from mdpr.inference.model_file import fingerprint_of
 from mdpr.inference.preprocessing import preprocessing_of
@@ -154,6 +156,21 @@ class Embedder:
         while batch := list(islice(prepared, self.batch_size)):
             features = self.features(torch.stack(batch))
             yield normalized(features) if normalize else features
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """That of the model file, which `mdpr calibrate` adds."""
+        stored = None if self.file is None else self.file.metadata["calibration"]
+        return None if stored is None else Calibration.from_dict(stored)
+
+    def same_person(self, first: Any, second: Any) -> Decision:
+        """Decide whether two images, each as in a call, show the same person.
+
+        Raises:
+            ImageReadError, InputError: as a call.
+        """
+        one, two = self([first, second])
+        return decide(one @ two, self.calibration)
 
     def _prepared(self, images: Iterable[Any], color: str) -> Iterator[Tensor]:
         for index, image in enumerate(images):

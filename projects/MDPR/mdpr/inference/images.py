@@ -102,7 +102,7 @@ def clip_boxes(boxes: ArrayLike, width: int, height: int) -> tuple[NDArray[np.in
         raise InputError(f"boxes are {edges.shape}: expected (N, 4) finite numbers, left, top, right, bottom")
     limits = np.array([width, height, width, height])
     whole = np.rint(np.clip(edges, 0, limits)).astype(np.int64)
-    return whole, (whole[:, 2:] <= whole[:, :2]).any(axis=1)
+    return whole, np.any(whole[:, 2:] <= whole[:, :2], axis=1)
 
 
 def _from_array(array: NDArray[Any], color: str) -> Image.Image:

@@ -26,6 +26,7 @@ _CONTENT, _CHECKSUM, _METADATA = "mdpr", "sha256", "__metadata__"
 _LENGTH = 8  # bytes of a SafeTensors file that say how long its header is
 _MOST_HEADER = 100_000_000  # bytes: SafeTensors' own limit
 _PIECE = 1 << 20
+_NO_CHECKSUM = b"0" * 64
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class ModelFile:
         Raises:
             CheckpointError: the file is not what was written.
         """
-        found = _checksum(self.path)
+        found = _checksum(self.path, self.checksum)
         if found != self.checksum:
             raise CheckpointError(
                 f"{self.path} is not what was written: its SHA-256 is {found[:16]}..., and it says "
@@ -78,23 +79,26 @@ def read_model_file(path: str | Path) -> ModelFile:
         raise FileNotFoundError(f"no model file at {path}")
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder: expected a model file; `mdpr pack` makes one of a run")
-    header, start = _header(path)
-    metadata = header.get(_METADATA, {})
+    text, header = _read_header(path)
+    metadata = header[_METADATA]
     if _CONTENT not in metadata or _CHECKSUM not in metadata:
         raise CheckpointError(
             f"{path} has weights alone: expected a model file, as `mdpr pack RUN_DIR OUT.safetensors` writes"
         )
-    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != _METADATA]
-    size = start + max(ends, default=0)
-    if path.stat().st_size != size:
+    found, size = path.stat().st_size, _size(text, header)
+    if found != size:
         raise CheckpointError(
-            f"{path} has {path.stat().st_size} bytes and should have {size}: it is incomplete, or something "
-            "was added; get the file again"
+            f"{path} has {found} bytes and should have {size}: it is incomplete, or something was added; get "
+            "the file again"
         )
-    content = json.loads(metadata[_CONTENT])
-    if content.get("format") != FORMAT:
+    try:
+        content = json.loads(metadata[_CONTENT])
+        form = content.get("format")
+    except (ValueError, AttributeError) as error:
+        raise CheckpointError(f"{path}: what it says of itself is damaged; get the file again") from error
+    if form != FORMAT:
         raise CheckpointError(
-            f"{path} is of format {content.get('format')!r}: this version reads format {FORMAT}; update mdpr"
+            f"{path} is of format {form!r}: this version reads format {FORMAT}; update mdpr"
         )
     return ModelFile(path, content, metadata[_CHECKSUM])
 
@@ -129,9 +133,9 @@ def update_metadata(path: str | Path, **changes: Any) -> None:
     """
     model_file = read_model_file(path)
     model_file.verify()  # a new checksum must not vouch for damage
-    header, start = _header(model_file.path)
+    text, header = _read_header(model_file.path)
     with model_file.path.open("rb") as file:
-        file.seek(start)
+        file.seek(_LENGTH + len(text))
         _write(model_file.path, header, {**model_file.metadata, **changes}, _pieces(file))
 
 
@@ -153,51 +157,50 @@ def fingerprint_of(weights: Mapping[str, Tensor], preprocessing: Mapping[str, An
     return digest.hexdigest()
 
 
-def _header(path: Path) -> tuple[dict[str, Any], int]:
-    """The header, and where the weights start."""
+def _read_header(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """The header of a SafeTensors file, as it stands and as it is meant."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(_LENGTH), "little")
         text = file.read(length) if length <= _MOST_HEADER else b""
     try:
         header = json.loads(text)
         header.setdefault(_METADATA, {})
-    except (ValueError, AttributeError) as error:  # as of half a header, and of another file's first bytes
-        raise CheckpointError(f"{path} is no SafeTensors file, or a part of one") from error
-    return header, _LENGTH + length
+        _size(text, header)
+    except (ValueError, AttributeError, LookupError, TypeError) as error:  # as of another file's first bytes
+        raise CheckpointError(f"{path} is no SafeTensors file, or a part or a damaged one") from error
+    return text, header
 
 
-def _checksum(path: Path) -> str:
-    header, start = _header(path)
+def _size(text: bytes, header: Mapping[str, Any]) -> int:
+    """How many bytes a file with this header has."""
+    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != _METADATA]
+    return _LENGTH + len(text) + max(ends, default=0)
+
+
+def _checksum(path: Path, stated: str) -> str:
+    """Of all bytes, but that the place of the checksum itself holds zeros."""
+    text, _ = _read_header(path)
+    digest = hashlib.sha256(text.replace(stated.encode(), _NO_CHECKSUM))
     with path.open("rb") as file:
-        file.seek(start)
-        return _digest(header, _pieces(file))
-
-
-def _digest(header: Mapping[str, Any], pieces: Iterable[bytes | memoryview]) -> str:
-    described = {key: value for key, value in header[_METADATA].items() if key != _CHECKSUM}
-    digest = hashlib.sha256(json.dumps({**header, _METADATA: described}, sort_keys=True).encode())
-    for piece in pieces:
-        digest.update(piece)
+        file.seek(_LENGTH + len(text))
+        for piece in _pieces(file):
+            digest.update(piece)
     return digest.hexdigest()
 
 
 def _write(path: Path, header: dict[str, Any], metadata: dict[str, Any], pieces: Iterable[Any]) -> None:
     """Weights are written first and summed on the way; the checksum's place in the header is filled last."""
-    unknown = "0" * hashlib.sha256().digest_size * 2
-    header = {**header, _METADATA: {_CONTENT: json.dumps(metadata, sort_keys=True), _CHECKSUM: unknown}}
-    text = json.dumps(header).encode()
+    entries = {_CONTENT: json.dumps(metadata, sort_keys=True), _CHECKSUM: _NO_CHECKSUM.decode()}
+    text = json.dumps({**header, _METADATA: entries}).encode()
     text += b" " * (-len(text) % _LENGTH)  # weights lie at whole multiples of 8 bytes
+    digest = hashlib.sha256(text)
     with write_atomically(path, "wb") as file:
         file.write(len(text).to_bytes(_LENGTH, "little") + text)
-
-        def written() -> Iterable[bytes]:
-            for piece in pieces:
-                file.write(piece)
-                yield piece
-
-        checksum = _digest(header, written())
+        for piece in pieces:
+            file.write(piece)
+            digest.update(piece)
         file.seek(_LENGTH)
-        file.write(text.replace(unknown.encode(), checksum.encode()))
+        file.write(text.replace(_NO_CHECKSUM, digest.hexdigest().encode()))
 
 
 def _pieces(file: IO[bytes]) -> Iterable[bytes]:

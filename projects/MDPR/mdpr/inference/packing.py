@@ -72,7 +72,7 @@ def pack_weights(
     ours = convert_official_state_dict(names) if is_official(names) else names
     implied: dict[str, Any] = {}
     if is_mdpr(ours):
-        implied = _RECIPE | implied_overrides(ours) if config is None else implied_overrides(ours)
+        implied = {**(_RECIPE if config is None else {}), **implied_overrides(ours)}
     elif config is None:
         raise CheckpointError(
             f"{weights} holds no MDPR network, whose config could be read off: name its config"
@@ -91,7 +91,7 @@ _RECIPE: Mapping[str, Any] = {
     "INPUT.SIZE_TRAIN": [384, 192],
     "INPUT.SIZE_TEST": [384, 192],
 }
-"""What weights do not tell: the paper's, which the authors' release has too (section 4.2)."""
+"""What weights do not tell: the paper's, and the authors' release's."""
 
 
 def pack(

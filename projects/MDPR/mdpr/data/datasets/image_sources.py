@@ -63,20 +63,26 @@ def images_from_csv(csv_path: Path, report: Report) -> Iterator[LabelledImage]:
 def images_from_folders(folder: Path, report: Report) -> Iterator[LabelledImage]:
     """Images at ``<split>/<person>/<camera>/<image>`` or ``<split>/<person>/<image>``, sorted by path."""
     for split in SPLITS:
-        for path in sorted(_image_files(folder / split)):
-            *folders, _ = path.relative_to(folder / split).parts
-            if 1 <= len(folders) <= 2:
-                person, camera = (*folders, "")[:2]
-                yield LabelledImage(path, person, camera, split)
-            else:
-                report(
-                    str(path),
-                    f"it lies {len(folders)} folders under {split}/",
-                    f"{split}/PERSON/CAMERA/IMAGE, or {split}/PERSON/IMAGE where cameras are unknown",
-                )
+        yield from images_of_people(folder / split, split, report)
 
 
-def _image_files(folder: Path) -> Iterator[Path]:
+def images_of_people(folder: Path, split: Split, report: Report) -> Iterator[LabelledImage]:
+    """Images at ``<person>/<camera>/<image>`` or ``<person>/<image>``, sorted by path, all of one split."""
+    for path in sorted(image_files(folder)):
+        *folders, _ = path.relative_to(folder).parts
+        if 1 <= len(folders) <= 2:
+            person, camera = (*folders, "")[:2]
+            yield LabelledImage(path, person, camera, split)
+        else:
+            report(
+                str(path),
+                f"it lies {len(folders)} folders under {folder.name}/",
+                f"{folder.name}/PERSON/CAMERA/IMAGE, or {folder.name}/PERSON/IMAGE where cameras are unknown",
+            )
+
+
+def image_files(folder: Path) -> Iterator[Path]:
+    """Image files in a folder and those below it, in no order; hidden ones are left alone."""
     # os.walk follows linked folders, which Path.rglob does not do alike on all Python versions.
     for parent, _, names in os.walk(folder, followlinks=True):
         for path in (Path(parent, name) for name in names if not name.startswith(".")):

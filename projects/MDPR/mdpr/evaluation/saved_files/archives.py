@@ -1,7 +1,7 @@
 """Files of named arrays (``.npz``): written in one step, and checked against a layout when read."""
 
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -28,8 +28,12 @@ def write_record(file: str | Path, record: object, layout: Layout) -> Path:
     return Path(file)
 
 
-def read_record(file: str | Path, record_type: Callable[..., _Record], layout: Layout) -> _Record:
+def read_record(
+    file: str | Path, record_type: Callable[..., _Record], layout: Layout, *, optional: Collection[str] = ()
+) -> _Record:
     """Make a record of the arrays of a layout; others in the file are left alone, and no code in it is run.
+
+    Those that are ``optional`` may be missing, and are not handed over then.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -37,14 +41,14 @@ def read_record(file: str | Path, record_type: Callable[..., _Record], layout: L
         ValueError: not an ``.npz`` file, an array that is missing or cannot be read, or what the record
             refuses. The message names the file and the array.
     """
-    arrays = _read_arrays(Path(file), layout)
+    arrays = _read_arrays(Path(file), layout, optional)
     try:
         return record_type(**arrays)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{file}: {error}") from error
 
 
-def _read_arrays(file: Path, layout: Layout) -> dict[str, NDArray[Any]]:
+def _read_arrays(file: Path, layout: Layout, optional: Collection[str]) -> dict[str, NDArray[Any]]:
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file")
     try:
@@ -54,13 +58,13 @@ def _read_arrays(file: Path, layout: Layout) -> dict[str, NDArray[Any]]:
     if not isinstance(archive, np.lib.npyio.NpzFile):
         raise ValueError(f"{file}: one bare array, but an .npz file with several is needed")  # noqa: TRY004
     with archive:
-        missing = [name for name in layout if name not in archive.files]
+        missing = [name for name in layout if name not in (*archive.files, *optional)]
         if missing:
             raise ValueError(
                 f"{file}: no array {', '.join(map(repr, missing))}; the file has "
                 f"{', '.join(map(repr, archive.files)) or 'none'}"
             )
-        return {name: _read_array(archive, name, file) for name in layout}
+        return {name: _read_array(archive, name, file) for name in layout if name in archive.files}
 
 
 def _read_array(archive: np.lib.npyio.NpzFile, name: str, file: Path) -> NDArray[Any]:
