@@ -91,16 +91,19 @@ def test_features(run, tmp_path):
         (["query", "no", "x.jpg"], "no is no gallery"),
         (["add", "{path}", "missing.jpg"], "images need a model: --model FILE"),
         (["add", "{path}", "missing.jpg", "--model", "m"], "missing.jpg"),
-        (["add", "{path}", "{empty}", "--model", "m"], "has no images"),
+        (["add", "{path}", "{empty}", "--model", "m"], "is no image, and no folder of images"),
         (["add", "{path}", "{wrong}"], "no array 'features', only x"),
+        (["add", "{path}", "{damaged}"], "zip file"),
         (["add", "{path}", "a.jpg", "--person-pattern", "("], "person pattern '('"),
     ],
 )
 def test_what_is_wrong_is_one_line(run, tmp_path, arguments, message):
     paths = {"path": tmp_path / "gallery", "empty": tmp_path / "empty", "wrong": tmp_path / "wrong.npz"}
+    paths["damaged"] = tmp_path / "damaged.npz"
     run("create", paths["path"], "--model", "m")
     paths["empty"].mkdir()
     np.savez(paths["wrong"], x=np.ones(1))
+    paths["damaged"].write_bytes(paths["wrong"].read_bytes()[:-30])
     code, _, error = run(*(each.format(**paths) for each in arguments))
     assert code == 1 and error.startswith("error: ") and error.count("\n") == 1
     assert message in error

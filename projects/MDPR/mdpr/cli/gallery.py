@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from tabulate import tabulate
 
@@ -51,9 +52,8 @@ def _query(options: argparse.Namespace) -> int:
     asked = {name: getattr(options, name) for name in ("top_k", "by", "threshold", "rerank")}
     for source in read_sources(options.sources):
         names += source.ids
-        answers += gallery.query(
-            source.content, fingerprint=source.fingerprint or options.fingerprint, **asked
-        )
+        fingerprint = source.fingerprint or options.fingerprint
+        answers += gallery.query(source.content, fingerprint=fingerprint, **asked)
         pictures += source.thumbnails() if options.html else [b""] * len(source.ids)
     say(answers_table(names, answers))
     if options.json:
@@ -103,31 +103,20 @@ def _parser(action: str) -> argparse.ArgumentParser:
     if action == "create":
         add("--dimension", type=int, help="of the features, where no --model is given")
     if action in ("create", "compact"):
-        default = "Flat" if action == "create" else None
+        index, tuning = ("Flat", "") if action == "create" else (None, None)
         add(
-            "--index",
-            help="faiss's name of an index: Flat (exact), IVF1024,Flat, IVF1024,PQ32np, HNSW32, ...",
-            default=default,
+            "--index", default=index, help="faiss's name of an index: Flat (exact), IVF1024,Flat, HNSW32, ..."
         )
-        add("--tuning", help="faiss's parameters of the search, such as nprobe=16")
+        add("--tuning", default=tuning, help="faiss's parameters of the search, such as nprobe=16")
     if action == "add":
         add("--person", help="whom all images show")
-        add(
-            "--person-pattern",
-            metavar="REGEX",
-            help="its first group, found in an image's path, is the person",
-        )
+        add("--person-pattern", metavar="REGEX", help="whose first group, in an image's path, is the person")
     if action == "remove":
         add("ids", nargs="*", help="of images")
         add("--person", action="append", default=[], help="all images of a person")
     if action == "query":
         add("--top-k", type=int, default=10, help="matches of each query")
-        add(
-            "--by",
-            choices=WAYS,
-            default="best",
-            help="persons by their best image or centroid, or each image",
-        )
+        add("--by", choices=WAYS, default="best", help="persons by best image or centroid, or each image")
         add("--threshold", type=float, help="cosine similarity below which a query is unknown (the model's)")
         add("--rerank", type=int, default=0, metavar="N", help="re-rank the nearest N, such as 100")
         add("--json", type=Path, help="also write the answers to this file")
@@ -146,4 +135,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser = argparse.ArgumentParser("mdpr gallery", description=lines, formatter_class=style)
         parser.add_argument("action", choices=_RUN)
         parser.parse_args([action])
-    return subcommand(lambda: _parser(action), _RUN[action][0], also=(ValueError,))(rest)
+    return subcommand(lambda: _parser(action), _RUN[action][0], also=(ValueError, BadZipFile))(rest)

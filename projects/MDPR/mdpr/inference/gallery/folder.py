@@ -24,16 +24,9 @@ def create_folder(folder: Path, facts: Mapping[str, Any], wait: float) -> None:
     """Make an empty gallery with what `Gallery.create` takes, in a folder that is empty or missing."""
     make_index(facts["dimension"], facts["index"])
     folder.mkdir(parents=True, exist_ok=True)
+    _check_empty(folder)
     with writer_lock(folder, wait):
-        remove_leftovers(folder)
-        others = [file for file in folder.iterdir() if file.name != "lock"]
-        used = [
-            file.name for file in others if file.is_dir() or file.stat().st_size
-        ]  # else: `create`, killed
-        if used:
-            raise GalleryError(
-                f"{folder} is not empty (it has {min(used)}): a gallery is made in a folder of its own"
-            )
+        _check_empty(folder)  # another process may have been faster
         facts = {"format": _FORMAT, "generation": 1, **facts}
         _storage(folder, facts).make_files()
         _write(folder, facts)
@@ -67,10 +60,8 @@ class GalleryFolder:
             same = facts["generation"] == self._storage.generation
             storage = self._storage if same else _storage(self._path, facts)
             try:
-                self._read_index(
-                    storage.index_file, facts["tuning"]
-                )  # first: its rows are in the journal then
-                storage.refresh()
+                self._read_index(storage.index_file, facts["tuning"])
+                storage.refresh()  # after the index, whose rows are all in the journal then
             except (FileNotFoundError, GalleryError) as error:
                 if _read(self._path) == facts:
                     raise GalleryError(str(error)) from error
@@ -118,6 +109,16 @@ class GalleryFolder:
         if identity != self.index_file:
             self.index = None if identity is None else read_index(file, tuning)
             self.index_file = identity
+
+
+def _check_empty(folder: Path) -> None:
+    """But for what a `create_folder` that was killed has left."""
+    for file in folder.iterdir():
+        left = file.name == "lock" or file.name.startswith(".gallery.json.")
+        if not left and (file.is_dir() or file.stat().st_size):
+            raise GalleryError(
+                f"{folder} is not empty (it has {file.name}): a gallery takes a folder of its own"
+            )
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -129,9 +128,9 @@ class Gallery:
             fingerprint = embedder.fingerprint
         features = self._checked(source, fingerprint)
         persons = [person] * len(ids) if person is None or isinstance(person, str) else person
-        texts = (
-            [b""] * len(ids) if metadata is None else [json.dumps(each or {}).encode() for each in metadata]
-        )
+        texts = [b""] * len(ids)
+        if metadata is not None:
+            texts = [json.dumps(each or {}).encode() for each in metadata]
         pictures = made if thumbnails is None else thumbnails
         lengths = {len(features), len(ids), len(persons), len(texts), len(pictures)}
         if len(lengths) > 1:
@@ -140,10 +139,12 @@ class Gallery:
                 f"and {len(pictures)} thumbnails: expected one of each for every image"
             )
         if len(ids):
-            self._store((features, ids, persons, [*chain(*zip(texts, pictures, strict=True))]))
+            extras = [b""] * (2 * len(ids))
+            extras[::2], extras[1::2] = texts, pictures
+            self._store((features, ids, persons, extras))
 
     def _store(self, images: Images) -> None:
-        _, ids, *_ = images
+        ids = images[1]
         with self._mutex, self._folder.writing() as storage:
             if len(set(ids)) < len(ids) or not storage.row_of.keys().isdisjoint(ids):
                 twice = [each for each, count in Counter(ids).items() if count > 1 or each in storage.row_of]

@@ -102,10 +102,8 @@ class Search:
                 most = np.count_nonzero(self._live) if each_image else len(self._persons[1]) - 1
                 short = [number for number in short if len(found[number]) < most]
             count *= SPARE
-        return [
-            [(row, self._features[row] @ query) for row in rows]
-            for query, rows in zip(queries, found, strict=True)
-        ]
+        pairs = zip(queries, found, strict=True)
+        return [[(row, self._features[row] @ query) for row in rows] for query, rows in pairs]
 
     def _first_of_each(self, rows: list[int], each_image: bool) -> list[int]:
         if each_image:
@@ -144,10 +142,8 @@ class Search:
     def _centroids(self) -> NDArray[np.float32]:
         """(G, D) means of the features of each person, brought to norm 1."""
         order, starts = self._persons
-        member = csr_array(
-            (np.ones(len(order), np.float32), order, starts), (len(starts) - 1, len(self._features))
-        )
-        sums = member @ self._features
+        ones, shape = np.ones(len(order), np.float32), (len(starts) - 1, len(self._features))
+        sums = csr_array((ones, order, starts), shape) @ self._features
         return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.finfo(np.float32).tiny)
 
     def _answer(self, ranked: list[tuple[int, float]], threshold: float | None) -> Answer:

@@ -43,8 +43,8 @@ def read_sources(
 
     Args:
         paths: files and folders.
-        person: whom all images show.
-        pattern: or a regular expression whose first group, found in an image's path, is the person.
+        person: whom those show of whom nothing else is known.
+        pattern: a regular expression whose first group, found in an image's path, is the person.
 
     Raises:
         GalleryError: a path without images, a file without features, or a wrong pattern.
@@ -53,15 +53,12 @@ def read_sources(
     sources = []
     for path in paths:
         if path.suffix == ".npz":
-            sources.append(_read_features(path))
+            sources.append(_read_features(path, person))
             continue
-        found = (
-            sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
-            if path.is_dir()
-            else [path]
-        )
+        found = path.rglob("*") if path.is_dir() else [path]
+        found = sorted(file for file in found if file.suffix.lower() in IMAGE_SUFFIXES)
         if not found:
-            raise GalleryError(f"{path} has no images")
+            raise GalleryError(f"{path} is no image, and no folder of images ({', '.join(IMAGE_SUFFIXES)})")
         images += found
     ids = [str(image) for image in images]
     try:
@@ -72,7 +69,7 @@ def read_sources(
     return [*sources, Source(images, ids, persons)] if images else sources
 
 
-def _read_features(file: Path) -> Source:
+def _read_features(file: Path, person: str | None) -> Source:
     with np.load(file, allow_pickle=False) as archive:
         if "features" not in archive:
             raise GalleryError(f"{file} has no array 'features', only {', '.join(archive) or 'nothing'}")
@@ -85,6 +82,6 @@ def _read_features(file: Path) -> Source:
         ids = column("id", "path") or [file.name] * len(features)
         if len(set(ids)) < len(ids):
             ids = [f"{each}#{number}" for number, each in enumerate(ids)]
-        persons = column("person_name", "person") or repeat(None, len(features))
+        persons = column("person_name", "person") or repeat(person, len(features))
         fingerprint = str(archive["fingerprint"]) if "fingerprint" in archive else None
     return Source(features, ids, list(persons), fingerprint)
