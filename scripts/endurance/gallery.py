@@ -135,6 +135,11 @@ class CrashTest:
         )
         writer.start()
         os.close(writes)
+        first = 0
+        while len(outcome.kills) % 2 and not first and writer.is_alive():  # half of them amid its steps
+            time.sleep(0.001)
+            first = _waiting(acknowledged)
+        self._done += first
         until = time.monotonic() + self._random.uniform(0, SECONDS)
         while time.monotonic() < until:
             before = self._done

@@ -63,7 +63,7 @@ class Gallery:
             dimension: D of the features, where there is no embedder.
             fingerprint: of the model that makes them; None takes those of any.
             index: faiss's name of an index: ``Flat`` compares all, exactly; ``IVF1024,Flat``,
-                ``IVF1024,PQ32np`` and ``HNSW32`` are for many.
+                ``IVF1024,PQ128x4fs`` and ``HNSW32`` are for many.
             tuning: faiss's parameters of the search, such as ``nprobe=16`` or ``efSearch=64``.
 
         Raises:

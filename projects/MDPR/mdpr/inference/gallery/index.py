@@ -19,7 +19,7 @@ _ROWS_AT_ONCE: Final = 65536
 
 
 def make_index(dimension: int, factory: str) -> Any:
-    """An empty index of faiss, by its name such as ``IVF1024,PQ32np``, for cosine similarity.
+    """An empty index of faiss, by its name such as ``IVF1024,PQ128x4fs``, for cosine similarity.
 
     Raises:
         GalleryError: faiss knows no such index.
