@@ -137,16 +137,16 @@ def measure_adding(dimension: int) -> list[Row]:
 
         def bare() -> None:
             faiss.IndexFlatIP(dimension).add(features)
-            _write(Path(folder) / "features", features)
-            _write(Path(folder) / "ids", json.dumps([next(batches), persons]).encode())
+            _append(Path(folder) / "features", features)
+            _append(Path(folder) / "ids", json.dumps([next(batches), persons]).encode())
 
         works = (lambda: gallery.add(features, next(batches), person=persons), bare)
         ours, theirs = _by_turns(works, ROUNDS)
     return [{"seconds": ours, "faiss_seconds": theirs}]
 
 
-def _write(file: Path, content: Any) -> None:
-    with file.open("wb") as stream:
+def _append(file: Path, content: Any) -> None:
+    with file.open("ab") as stream:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
@@ -183,7 +183,7 @@ def measure(arguments: argparse.Namespace) -> Results:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__, PAGE)
-    parser.add_argument("--sizes", nargs="+", type=int, default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--sizes", nargs="*", type=int, default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--indexes", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument(
         "--dimensions", nargs="*", type=int, default=[256, 512, 4608], help="of what is added"

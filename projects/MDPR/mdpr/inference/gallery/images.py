@@ -36,7 +36,7 @@ def unit_features(features: Any, dimension: int, gallery: object) -> NDArray[np.
         raise GalleryError(f"{gallery} has features of dimension {dimension}, these have {features.shape[1]}")
     matrix = np.ascontiguousarray(features, np.float32)
     squared = np.einsum("nd,nd->n", matrix, matrix)
-    if np.all(np.abs(squared - 1) < 1e-6):
+    if np.all(np.abs(squared - 1) < 1e-5):
         return matrix
     as_feature_matrix(matrix, "features")
     check_nonzero_rows(torch.from_numpy(squared), "features")
