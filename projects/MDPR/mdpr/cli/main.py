@@ -17,6 +17,7 @@ SUBCOMMANDS = {
     "convert": "convert weights of the authors' release, or back to it",
     "pack": "put a trained model into one file, with all that using it takes",
     "describe": "say what is in a model file",
+    "compress": "make the embeddings of a model file short",
     "replay": "compute a step that was not finite again, and say where it breaks",
     "gallery": "keep known images of persons, and find whom a new one shows",
     "doctor": "check this machine: what is installed, and whether it computes what it should",
