@@ -19,6 +19,7 @@ SUBCOMMANDS = {
     "describe": "say what is in a model file",
     "compress": "make the embeddings of a model file short",
     "replay": "compute a step that was not finite again, and say where it breaks",
+    "gallery": "keep known images of persons, and find whom a new one shows",
     "doctor": "check this machine: what is installed, and whether it computes what it should",
 }
 """What each does; `module_of` says where it lives."""
