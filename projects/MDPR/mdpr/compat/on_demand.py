@@ -25,13 +25,13 @@ class _Module(types.ModuleType):
 
     def is_compile_supported(self, *arguments: Any) -> bool:
         """torchvision takes this function by name, and calls it later."""
-        return _imported(self.__name__).is_compile_supported(*arguments)
+        return bool(_imported(self.__name__).is_compile_supported(*arguments))
 
 
 @contextmanager
 def imported_on_demand() -> Iterator[None]:
     """Within the context the packages have stand-ins, unless they are loaded already."""
-    lent = {}
+    lent: dict[str, types.ModuleType] = {}
     for package, names in _STAND_INS.items():
         if package not in sys.modules:
             stand_in = _Module(package)

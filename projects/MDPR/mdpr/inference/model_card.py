@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from tabulate import tabulate
 
+from mdpr.engine.results import SCORE_NAMES
 from mdpr.inference.model_file import ModelFile
 
 _MARKDOWN, _TEXT = "markdown", "text"
@@ -67,4 +68,4 @@ def _sections(file: ModelFile) -> dict[str, list[tuple[str, str]]]:
 
 
 def _scores(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{metric} {value:.2f}" for metric, value in values.items())
+    return ", ".join(f"{metric} {values[metric]:.2f}" for metric in SCORE_NAMES if metric in values)

@@ -79,7 +79,7 @@ def _read_features(file: Path, person: str | None) -> Source:
             known = [name for name in names if name in archive]
             return list(map(str, archive[known[0]])) if known else []
 
-        ids = column("id", "path") or [file.name] * len(features)
+        ids = column("id", "name", "path") or [file.name] * len(features)
         if len(set(ids)) < len(ids):
             ids = [f"{each}#{number}" for number, each in enumerate(ids)]
         persons = column("person_name", "person") or repeat(person, len(features))
