@@ -11,7 +11,7 @@ from mdpr.errors import InputError
 from mdpr.inference.embedder import Embedder
 from mdpr.inference.export.check import TOLERANCES, Agreement, compare
 from mdpr.inference.export.conventions import CONVENTIONS
-from mdpr.inference.export.graph import DTYPES, compute_in, portable_form, traced
+from mdpr.inference.export.graph import DTYPES, Graph, compute_in, portable_form
 from mdpr.inference.export.images import crops_of_sources, labelled_set
 from mdpr.inference.export.quantization import quantize_onnx, quantize_openvino
 from mdpr.inference.export.writers import SUFFIXES, write_onnx, write_openvino, write_torch
@@ -101,19 +101,19 @@ def _write(reference: Embedder, path: Path, form: dict[str, str], calibration: S
         write_model_file(path, network.state_dict(), metadata)
         return
     height, width = metadata["preprocessing"]["size"]
-    program = traced(network, (height, width), convention, flips=metadata["preprocessing"]["flip"])
+    graph = Graph(network, (height, width), convention, flips=metadata["preprocessing"]["flip"])
     if to == "torch-export":
-        write_torch(program, path, metadata)
+        write_torch(graph, path, metadata)
         return
-    write_onnx(program, graph := path.with_suffix(".onnx"), metadata)
+    write_onnx(graph, onnx := path.with_suffix(".onnx"), metadata)
     ranges = None
     if precision == "int8":
         prepared = torch.stack([reference.prepare(image) for image in calibration])
         ranges = convention.of(prepared).numpy()
     if to == "openvino":
-        converted = optional("openvino", "openvino").convert_model(graph)
+        converted = optional("openvino", "openvino").convert_model(onnx)
         if ranges is not None:
             converted = quantize_openvino(converted, ranges)
         write_openvino(converted, path, metadata)
     elif ranges is not None:
-        quantize_onnx(graph.rename(path.with_suffix(".float.onnx")), path, ranges)
+        quantize_onnx(onnx.rename(path.with_suffix(".float.onnx")), path, ranges)

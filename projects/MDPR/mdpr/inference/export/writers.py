@@ -1,15 +1,15 @@
 """A traced network as a file of each format, which says itself what it takes and gives."""
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from torch.export import ExportedProgram
 
 from mdpr.inference.export.conventions import CONVENTIONS
-from mdpr.inference.export.graph import INPUT, OUTPUT
+from mdpr.inference.export.graph import INPUT, OUTPUT, Graph
 from mdpr.inference.export.runtime import ENTRY
 from mdpr.inference.extras import optional
 
@@ -36,7 +36,7 @@ def entries_of(metadata: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def write_onnx(program: ExportedProgram, path: Path, metadata: Mapping[str, Any]) -> None:
+def write_onnx(graph: Graph, path: Path, metadata: Mapping[str, Any]) -> None:
     """Write an ONNX file.
 
     Raises:
@@ -44,11 +44,17 @@ def write_onnx(program: ExportedProgram, path: Path, metadata: Mapping[str, Any]
     """
     for module in ("onnx", "onnxscript"):
         optional(module, "export")
-    graph: Any = torch.onnx.export(
-        program, dynamo=True, input_names=[INPUT], output_names=[OUTPUT], verbose=False
+    program: Any = torch.onnx.export(
+        graph,
+        graph.example,
+        dynamic_shapes=graph.dynamic_shapes,
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamo=True,
+        verbose=False,
     )
-    graph.model.metadata_props.update(entries_of(metadata))
-    graph.save(path)
+    program.model.metadata_props.update(entries_of(metadata))
+    program.save(path)
 
 
 def write_openvino(model: Any, path: Path, metadata: Mapping[str, Any]) -> None:
@@ -58,6 +64,11 @@ def write_openvino(model: Any, path: Path, metadata: Mapping[str, Any]) -> None:
     optional("openvino", "openvino").save_model(model, path, compress_to_fp16=False)
 
 
-def write_torch(program: ExportedProgram, path: Path, metadata: Mapping[str, Any]) -> None:
+def write_torch(graph: Graph, path: Path, metadata: Mapping[str, Any]) -> None:
     """Write what ``torch.export.load`` reads."""
-    torch.export.save(program, path, extra_files=entries_of(metadata))
+    with torch.no_grad():
+        program = torch.export.export(graph, graph.example, dynamic_shapes=graph.dynamic_shapes)
+    with warnings.catch_warnings():
+        # Of weights in channels-last memory: matters where they are not on the CPU.
+        warnings.filterwarnings("ignore", message="No complete tensor found")
+        torch.export.save(program, path, extra_files=entries_of(metadata))
