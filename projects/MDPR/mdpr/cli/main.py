@@ -16,6 +16,7 @@ SUBCOMMANDS = {
     "convert": "convert weights of the authors' release, or back to it",
     "pack": "put a trained model into one file, with all that using it takes",
     "export": "write a model as a file for other programs, and compare it with the model",
+    "benchmark-inference": "time every way to run a model on this machine",
     "describe": "say what is in a model file",
     "replay": "compute a step that was not finite again, and say where it breaks",
     "doctor": "check this machine: what is installed, and whether it computes what it should",

@@ -68,7 +68,7 @@ def export(
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         draft = Path(folder, path.name)
-        _write(reference, draft, form, others or crops)
+        write(reference, draft, form, others or crops)
         agreement = compare(reference, Embedder(draft, "cpu"), crops, dataset)
         agreement.require(precision)
         for target in reversed(targets):  # the file that names the other comes last
@@ -91,7 +91,18 @@ def _check(form: Mapping[str, str], path: Path, images: Sequence[str | Path]) ->
         raise InputError(f"{path} is to be for {to}: expected a name that ends in {SUFFIXES[to]}")
 
 
-def _write(reference: Embedder, path: Path, form: dict[str, str], calibration: Sequence[Any]) -> None:
+def write(reference: Embedder, path: Path, form: dict[str, str], calibration: Sequence[Any]) -> None:
+    """Write a file that is not compared with anything.
+
+    Args:
+        reference: an embedder of the model, on the CPU.
+        path: the file; others may come to lie beside it.
+        form: ``format``, ``input`` and ``precision``.
+        calibration: images, for INT8.
+
+    Raises:
+        InputError: a package that is missing, or a network that has no such form.
+    """
     to, precision, convention = form["format"], form["precision"], CONVENTIONS[form["input"]]
     network, known = portable_form(reference.network), reference.file
     metadata = dict(metadata_of(network, reference.cfg) if known is None else known.metadata)
