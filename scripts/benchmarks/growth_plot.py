@@ -17,8 +17,8 @@ class Panel:
         axis: what it is.
         unit: of the times.
         lines: by label, (size, time) in ascending order; all have the same sizes.
-        powers: by label, the power of the size that the time should grow with. Dotted lines show it, and
-            both axes are logarithmic. Without them sizes are texts, evenly spaced.
+        powers: by label, the power of the size that the time should grow with, where that is known. Dotted
+            lines show it, and both axes are logarithmic. Without them sizes are texts, evenly spaced.
         title: above the panel.
     """
 
@@ -45,7 +45,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
         sizes, times = zip(*points, strict=True)
         places = sizes if panel.powers else range(len(sizes))
         (line,) = axes.plot(places, times, marker="o", label=label)
-        if panel.powers:  # a power law through the largest size
+        if label in panel.powers:  # a power law through the largest size
             expected = [times[-1] * (size / sizes[-1]) ** panel.powers[label] for size in sizes]
             axes.plot(places, expected, color=line.get_color(), linestyle=":", linewidth=1)
     if panel.powers:

@@ -9,6 +9,7 @@ from mdpr.inference.packing import pack
 from mdpr.inference.sources import from_config
 from PIL import Image
 from support.configs import ONE_BRANCH, ROOT, tiny_config
+from support.peers import peer
 
 
 def blocks(page, heading):
@@ -37,3 +38,20 @@ def test_distances(folder, capsys):
         name, _, distance = line.partition(": ")
         assert name == f"a and {other}"
         assert float(distance) == pytest.approx(1 - names["a"] @ names[other], abs=1e-6)
+
+
+def test_tracker(folder, capsys):
+    cv2 = peer("cv2")
+    peer("deep_sort_realtime")
+    code = blocks(ROOT / "README.md", "Use a trained model")[1]
+    assert sum(bool(line) for line in code.splitlines()) == 12
+    frames = np.random.default_rng(0).integers(0, 256, (4, 96, 128, 3), np.uint8)
+    boxes = ("10,10,30,80", "70,10,30,80")  # of two people who stand still
+    (folder / "img1").mkdir()
+    for number, frame in enumerate(frames, 1):
+        cv2.imwrite(f"img1/{number:06d}.jpg", frame)
+    lines = [f"{number},-1,{box},0.9" for number in range(1, 5) for box in boxes]
+    (folder / "det.txt").write_text("\n".join(lines))
+    exec(code, {})
+    printed = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    assert printed == [[str(number), person] for number in range(1, 5) for person in "12"]

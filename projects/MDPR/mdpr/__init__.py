@@ -27,11 +27,12 @@ from mdpr.modeling.meta_arch import MDPR  # noqa: E402
 
 if TYPE_CHECKING:
     from mdpr.inference.embedder import Embedder
+    from mdpr.inference.gallery import Gallery
 
-__all__ = ["LOSS_REGISTRY", "MDPR", "Embedder", "MDPRHead", "SynthPersons", "add_mdpr_config"]
+__all__ = ["LOSS_REGISTRY", "MDPR", "Embedder", "Gallery", "MDPRHead", "SynthPersons", "add_mdpr_config"]
 
 # Imported when they are asked for: training needs none of them.
-_LATER = {"Embedder": "mdpr.inference.embedder"}
+_LATER = {"Embedder": "mdpr.inference.embedder", "Gallery": "mdpr.inference.gallery"}
 
 
 def __getattr__(name: str) -> Any:

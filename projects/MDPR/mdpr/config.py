@@ -80,6 +80,9 @@ def _method_node() -> CfgNode:
     # Training keeps a few activations of stages 3 and 4 of each branch and computes the others again in
     # the backward pass: less memory, more time, the same gradients.
     node.RECOMPUTE_ACTIVATIONS = False
+    # Train a short form of the test feature beside the method, whose first numbers of each of these
+    # lengths, ascending, are short forms themselves. [] trains none, and changes nothing.
+    node.NESTED_DIMS = []
     return node
 
 
@@ -130,6 +133,9 @@ def _evaluation_node() -> CfgNode:
     node.DEPLOY = ""
     # What convolutions and matrix products compute features in: "fp32", "bf16" or, on GPUs, "fp16".
     node.PRECISION = "fp32"
+    # Test the first so many numbers of the short form, one of MODEL.MDPR.NESTED_DIMS; 0 tests the method's
+    # whole feature.
+    node.NESTED_DIM = 0
     # Write the features and labels of every test set to OUTPUT_DIR/<DataSet>_features.npz, the file that
     # scripts/evaluate_features.py reads.
     node.SAVE_FEATURES = False

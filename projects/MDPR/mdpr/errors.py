@@ -28,6 +28,10 @@ class EvaluationError(MDPRError, ValueError):
     """Features or labels cannot be scored."""
 
 
+class GalleryError(MDPRError, ValueError):
+    """A gallery cannot do what was asked, or is damaged."""
+
+
 class InputError(MDPRError, ValueError):
     """Images, boxes or options that cannot be worked with."""
 

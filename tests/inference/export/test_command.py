@@ -10,15 +10,18 @@ import torch
 from mdpr.cli.main import main
 from mdpr.engine.network import build_network
 from mdpr.errors import ExportError
+from mdpr.inference.compression import Compression
 from mdpr.inference.embedder import Embedder
 from mdpr.inference.export.check import Agreement
 from mdpr.inference.export.conventions import CONVENTIONS
 from mdpr.inference.export.graph import Graph
 from mdpr.inference.export.quantization import quantize_onnx
+from mdpr.inference.export.runtime import open_graph
+from mdpr.inference.export.writers import write_onnx
 from mdpr.inference.packing import pack
 from mdpr.inference.sources import from_config
 from PIL import Image
-from support.configs import tiny_config
+from support.configs import ONE_BRANCH, tiny_config
 from torchvision.transforms.functional import normalize
 
 onnx_installed = pytest.mark.skipif(
@@ -32,7 +35,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (16, 64, 32, 3)).astype(np.ui
 @pytest.fixture(scope="module")
 def folder(make_folder):
     folder = make_folder("export")
-    cfg = tiny_config()
+    cfg = tiny_config(*ONE_BRANCH)
     pack(from_config(cfg, build_network(cfg).eval()), folder / "model.safetensors", licence="MIT")
     for index, image in enumerate(IMAGES):
         split, camera = ("query", "a") if index % 4 == 0 else ("gallery", "b")
@@ -80,9 +83,9 @@ def test_whoever_normalises_by_imagenet_gets_the_same(onnx_file, model):
     expected = model(IMAGES, normalize=False)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
     said = session.get_modelmeta().custom_metadata_map
-    size = {"height": "64", "width": "32", "color": "rgb", "dimension": "144"}
+    size = {"height": "64", "width": "32", "color": "rgb", "dimension": "32"}
     assert {**size, "input": "imagenet", "licence": "MIT"}.items() <= said.items()
-    assert json.loads(said["layout"])[-1]["name"] == "fusion"
+    assert json.loads(said["layout"])[-1]["name"] == "attn_feature3"
 
 
 @onnx_installed
@@ -92,7 +95,7 @@ def test_int8_keeps_directions_and_what_the_file_says(onnx_file, model, tmp_path
     found = Embedder.from_file(tmp_path / "int8.onnx")
     assert (found(IMAGES) * model(IMAGES)).sum(1).min() > 0.95
     assert (tmp_path / "int8.onnx").stat().st_size < 0.4 * onnx_file.stat().st_size
-    assert found.dimension == 144
+    assert found.dimension == 32
 
 
 @onnx_installed
@@ -132,18 +135,30 @@ def test_a_file_that_differs_is_not_kept(folder, monkeypatch, capsys):
     assert not list((folder / "empty").iterdir())
 
 
+class Corner(torch.nn.Module):
+    pixel_mean, pixel_std = torch.full((1, 3, 1, 1), 100.0), torch.full((1, 3, 1, 1), 50.0)
+
+    def forward(self, images):
+        return ((images - self.pixel_mean) / self.pixel_std)[:, :, 0, 0]
+
+
 def test_the_mirror_image_is_in_the_graph():
-    class Corner(torch.nn.Module):
-        pixel_mean, pixel_std = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
-
-        def forward(self, images):
-            return ((images - self.pixel_mean) / self.pixel_std)[:, :, 0, 0]
-
     images = torch.from_numpy(IMAGES).permute(0, 3, 1, 2).float()
     for convention in CONVENTIONS.values():
         found = Graph(Corner(), (64, 32), convention, flips=True)(convention.of(images))
-        expected = (images[:, :, 0, 0] + images[:, :, 0, -1]) / 2
+        expected = ((images[:, :, 0, 0] + images[:, :, 0, -1]) / 2 - 100) / 50
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
+
+
+@onnx_installed
+def test_a_compression_is_in_the_graph(model, tmp_path):
+    compression = Compression(torch.rand(3), torch.rand(3, 2))
+    graph = Graph(Corner(), (64, 32), CONVENTIONS["1"], flips=False, compression=compression)
+    form = {"format": "onnx", "input": "1", "precision": "fp32"}
+    write_onnx(graph, tmp_path / "short.onnx", {**model.file.metadata, "export": form})
+    images = torch.from_numpy(IMAGES).permute(0, 3, 1, 2).float()
+    found = open_graph(tmp_path / "short.onnx")[0]({"images": images})
+    torch.testing.assert_close(found, compression(Corner()(images)), rtol=1e-4, atol=1e-4)
 
 
 def test_precisions_have_their_tolerance():

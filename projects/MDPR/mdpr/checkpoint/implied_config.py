@@ -46,6 +46,9 @@ def implied_overrides(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
         overrides["MODEL.MDPR.NUM_ATTENTIONS"] = maps
         guidance = "soft_branch.attention.guidance.weight"
         overrides["MODEL.MDPR.GUIDED_ATTENTION"] = guidance in state_dict
+    lengths = sorted(int(name.split(".")[2]) for name in state_dict if name.startswith("nested.classifiers."))
+    if lengths:
+        overrides["MODEL.MDPR.NESTED_DIMS"] = lengths
     is_classifier = re.compile(r"heads\.[^.]+\.weight").fullmatch
     classifiers = [t.shape[0] for name, t in state_dict.items() if is_classifier(name)]
     if classifiers:

@@ -13,12 +13,15 @@ SUBCOMMANDS = {
     "check-dataset": "read a whole data set and say what would go wrong",
     "calibrate": "find the threshold for a chosen rate of false matches",
     "compare": "say how alike two images are, and whether they show one person",
+    "extract": "features of images, folders, CSV files or videos, in one file",
     "convert": "convert weights of the authors' release, or back to it",
     "pack": "put a trained model into one file, with all that using it takes",
     "export": "write a model as a file for other programs, and compare it with the model",
     "benchmark-inference": "time every way to run a model on this machine",
     "describe": "say what is in a model file",
+    "compress": "make the embeddings of a model file short",
     "replay": "compute a step that was not finite again, and say where it breaks",
+    "gallery": "keep known images of persons, and find whom a new one shows",
     "doctor": "check this machine: what is installed, and whether it computes what it should",
 }
 """What each does; `module_of` says where it lives."""

@@ -15,12 +15,16 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mdpr.compat.on_demand import imported_on_demand
+
 _MODULES = (
     "fastreid.data.build",
     "fastreid.evaluation.testing",
     # These two only warn that fast-reid's Cython ranking is not built; mdpr.evaluation ranks.
     "fastreid.evaluation.rank",
     "fastreid.evaluation.roc",
+    "fastreid.evaluation.reid_evaluation",
+    "fastreid.data.transforms",
 )
 
 
@@ -55,7 +59,7 @@ def import_fastreid() -> None:
             "fast-reid is not installed in this environment: run `bash scripts/setup.sh`, or "
             "`pip install --no-deps fastreid==1.4.0` after `pip install -r requirements.txt`"
         )
-    with removed_names_lent(), warnings.catch_warnings():
+    with removed_names_lent(), imported_on_demand(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Cython (rank|roc) evaluation")
         for name in _MODULES:
             importlib.import_module(name)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mdpr.deployment.compilation import compiled_or_not
-from mdpr.deployment.transformation import shorten, shorten_head
+from mdpr.deployment.transformation import shorten, shorten_head, shorten_nested
 from mdpr.host import keep_freed_memory
 from mdpr.kernels import accelerate
 from mdpr.modeling.meta_arch import MDPR, POOLED_EMBEDDINGS
@@ -132,6 +132,7 @@ def deploy(
         if part is not None:
             shorten(part)
     network.heads = nn.ModuleDict({name: shorten_head(head) for name, head in network.heads.items()})
+    network.nested = shorten_nested(network.nested)
     return DeployedMDPR(network, compiled=compile).compute_in(dtype).eval()
 
 

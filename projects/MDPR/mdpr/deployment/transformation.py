@@ -13,6 +13,7 @@ from mdpr.deployment.layers import DeployedHead, HalfInstanceNorm
 from mdpr.modeling.attention import AttentionLogits
 from mdpr.modeling.fusion import FusionBlock
 from mdpr.modeling.layers import EmbeddingBlock
+from mdpr.modeling.nested import NestedProjection
 
 _BLOCK_PAIRS = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
 
@@ -45,6 +46,26 @@ def shorten_head(head: Any) -> nn.Module:
     (neck,) = head.bottleneck
     affine = affine_of(neck)
     return head if affine is None else DeployedHead(head.pool_layer, *affine)
+
+
+def shorten_nested(nested: NestedProjection | None) -> nn.Module | None:
+    """The short form of the test feature without its classifiers; None where it is not tested.
+
+    Returns:
+        (B, D) to (B, d).
+    """
+    if nested is None or not nested.tested:
+        return None
+    nested.classifiers = nn.ModuleDict()
+    if (affine := affine_of(nested.norm)) is not None:
+        scale, shift = affine
+        layer, length = nested.projection, nested.tested
+        weight = (layer.weight.detach().double() * scale[:, None])[:length].float()
+        layer.weight, layer.bias = (
+            nn.Parameter(x, requires_grad=False) for x in (weight, shift[:length].float())
+        )
+        layer.out_features, nested.norm = length, nn.Identity()
+    return nested
 
 
 def _fold_pairs(part: nn.Module, pairs: tuple[tuple[str, str], ...]) -> None:

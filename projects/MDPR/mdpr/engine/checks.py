@@ -116,6 +116,9 @@ def check_config(cfg: CfgNode) -> None:
     _check_data(cfg)
     if cfg.MODEL.META_ARCHITECTURE == "MDPR":
         check_method(cfg)
+    elif cfg.TEST.MDPR.NESTED_DIM:
+        allowed = f"0 while MODEL.META_ARCHITECTURE is {cfg.MODEL.META_ARCHITECTURE}"
+        raise wrong_value("TEST.MDPR.NESTED_DIM", cfg.TEST.MDPR.NESTED_DIM, allowed)
     elif cfg.MODEL.META_ARCHITECTURE in ("Baseline", "MGN"):
         Choice(FASTREID_LOSSES, several=True).check("MODEL.LOSSES.NAME", cfg.MODEL.LOSSES.NAME)
     _check_plain_values(cfg)

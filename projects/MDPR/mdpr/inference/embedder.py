@@ -25,9 +25,9 @@ from mdpr.inference.images import check_color, crops_of, is_one_image, rgb_image
 from mdpr.inference.model_file import fingerprint_of
 from mdpr.inference.preprocessing import preprocessing_of
 from mdpr.inference.sources import open_source
+from mdpr.inference.stored_form import normalized
 
 PRECISIONS: Final = {"fp32": torch.float32, "bf16": torch.bfloat16}
-_SMALLEST_NORM = 1e-12
 
 
 class Embedder:
@@ -45,10 +45,12 @@ class Embedder:
         precision: "fp32", or "bf16" for the network's maps; embeddings are float32. An exported file has its
             own, and runs on the CPU.
         batch_size: images at a time.
+        dimensions: take the first so many numbers of a short embedding (``TEST.MDPR.NESTED_DIM``, or a file
+            that `mdpr compress` wrote), which are one themselves; None takes all.
 
     Raises:
         FileNotFoundError: there is no such file.
-        InputError: nothing that a network can be made of, or a precision or batch size that is none.
+        InputError: nothing that a network can be made of, or an argument that cannot be used.
         CheckpointError, ConfigError: a file, or a device, that cannot be used.
     """
 
@@ -58,6 +60,7 @@ class Embedder:
         device: str | torch.device | None = None,
         precision: str = "fp32",
         batch_size: int = 32,
+        dimensions: int | None = None,
     ) -> None:
         if precision not in PRECISIONS:
             raise InputError(f"precision is {precision!r}: expected one of {', '.join(PRECISIONS)}")
@@ -76,6 +79,10 @@ class Embedder:
         self._lock = threading.Lock()
         self._dimension: int | None = None if self.file is None else self.file.metadata["dimension"]
         self._fingerprint: str | None = None if self.file is None else self.file.metadata["fingerprint"]
+        self.compression = None if opened.compression is None else opened.compression.to(self.device)
+        self._first: int | None = None
+        if dimensions is not None:
+            self._cut_to(dimensions)
         if self.device.type == "cpu":
             keep_freed_memory()
 
@@ -86,13 +93,14 @@ class Embedder:
         device: str | torch.device | None = None,
         precision: str = "fp32",
         batch_size: int = 32,
+        dimensions: int | None = None,
     ) -> "Embedder":
         """An embedder of a model file; see the class.
 
         Raises:
             FileNotFoundError, CheckpointError, ConfigError, InputError: as the class.
         """
-        return cls(path, device, precision, batch_size)
+        return cls(path, device, precision, batch_size, dimensions)
 
     @property
     def dimension(self) -> int:
@@ -107,7 +115,8 @@ class Embedder:
         """SHA-256, hexadecimal: embeddings are comparable where this is the same."""
         if self._fingerprint is None:
             self._fingerprint = fingerprint_of(self.network.state_dict(), preprocessing_of(self.cfg))
-        return self._fingerprint if self.precision == "fp32" else f"{self._fingerprint}-{self.precision}"
+        kind = "" if self.precision == "fp32" else f"-{self.precision}"
+        return self._fingerprint + kind + ("" if self._first is None else f"-{self._first}")
 
     def __call__(
         self, images: Any, *, boxes: ArrayLike | None = None, color: str = "rgb", normalize: bool = True
@@ -208,13 +217,20 @@ class Embedder:
         """
         with self._lock, torch.inference_mode(), self._precision.autocast(self.device):
             batch = {"images": pixels.to(self.device)}
-            return features_of(self.network, batch, flip=self._flips).float().cpu().numpy()
+            features = features_of(self.network, batch, flip=self._flips)
+            if self.compression is not None:
+                features = self.compression(features)
+            return features[:, : self._first].float().cpu().numpy()
 
-
-def normalized(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows of (N, D) with length 1."""
-    lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    return features / np.maximum(lengths, _SMALLEST_NORM)
+    def _cut_to(self, dimensions: int) -> None:
+        if self.compression is None and not self.cfg.TEST.MDPR.NESTED_DIM:
+            raise InputError(
+                f"dimensions is {dimensions}: expected None, as the first numbers of this feature are no "
+                "embedding; TEST.MDPR.NESTED_DIM and `mdpr compress` make one of which they are"
+            )
+        if not 1 <= dimensions <= self.dimension:
+            raise InputError(f"dimensions is {dimensions}: expected 1 to {self.dimension}")
+        self._first = self._dimension = dimensions
 
 
 def _usable_device(device: str | torch.device | None) -> torch.device:

@@ -156,6 +156,8 @@ def _layout(network: nn.Module, size: Sequence[int]) -> list[dict[str, Any]]:
     if isinstance(network, DeployedMDPR):
         heads: Any = network.network.heads
         widths = {name: len(head.scale) for name, head in heads.items()}
+        if network.network.nested is not None:
+            widths = {"nested": network.network.nested.tested}
     else:
         with torch.inference_mode():
             widths = {"feature": network(torch.zeros(1, 3, *size)).shape[1]}

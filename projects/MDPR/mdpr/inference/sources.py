@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mdpr.engine.network import build_network, evaluated_form
 from mdpr.engine.resume.resume_points import named_last
 from mdpr.engine.setup import make_config
 from mdpr.errors import CheckpointError, InputError
+from mdpr.inference.compression import Compression, take_from
 from mdpr.inference.export.runtime import is_graph, open_graph
 from mdpr.inference.model_file import ModelFile, read_model_file
 from mdpr.modeling.meta_arch import MDPR
@@ -32,11 +33,14 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class Source:
-    """A network in eval mode, its config, and the model file that it came from, if any."""
+    """A network in eval mode, its config, and the model file that it came from and what that has behind the
+    network, if any.
+    """
 
     network: nn.Module
     cfg: CfgNode
     file: ModelFile | None = None
+    compression: Compression | None = None
 
 
 def open_source(source: Any, device: torch.device, dtype: torch.dtype) -> Source:
@@ -69,7 +73,7 @@ def open_source(source: Any, device: torch.device, dtype: torch.dtype) -> Source
         network = deploy(network, dtype=dtype)
     elif isinstance(network, DeployedMDPR) and found.file is not None:
         network.compute_in(dtype)
-    return Source(evaluated_form(found.cfg, network).to(device).eval(), found.cfg, found.file)
+    return replace(found, network=evaluated_form(found.cfg, network).to(device).eval())
 
 
 def from_run(folder: str | Path, weights: str | Path | None = None) -> Source:
@@ -117,8 +121,11 @@ def from_model_file(file: ModelFile) -> Source:
     with torch.device("meta" if is_mdpr else "cpu"):
         network = build_model(changed(cfg, "MODEL.DEVICE", "meta" if is_mdpr else "cpu"))
         network = deploy(network, attention=True) if isinstance(network, MDPR) else network
-    _load(network, file.weights(), file.path)
-    return Source(network.to(memory_format=torch.channels_last) if is_mdpr else network, cfg, file)
+    weights = file.weights()
+    compression = take_from(weights)
+    _load(network, weights, file.path)
+    network = network.to(memory_format=torch.channels_last) if is_mdpr else network
+    return Source(network, cfg, file, compression)
 
 
 def _from_graph(path: str | Path, device: torch.device, dtype: torch.dtype) -> Source:
@@ -167,4 +174,5 @@ def _config_of(network: nn.Module) -> CfgNode:
     cfg = get_cfg()
     add_mdpr_config(cfg)
     cfg.INPUT.SIZE_TEST = list(size)
+    cfg.TEST.MDPR.NESTED_DIM = getattr(method.nested, "tested", 0)
     return cfg

@@ -76,13 +76,16 @@ class MDPRHead(EmbeddingHead):
             return super().forward(features, targets)
 
 
-def build_head(cfg: CfgNode, feat_dim: int, pooled: bool = False) -> nn.Module:
+def build_head(cfg: CfgNode, feat_dim: int, pooled: bool = False, normed: bool = True) -> nn.Module:
     """Build the head named ``MODEL.HEADS.NAME`` for an embedding of another width.
 
     Args:
         cfg: the full config.
         feat_dim: channels of the head's input.
         pooled: whether the input is pooled already, (B, feat_dim, 1, 1).
+        normed: whether it has the neck's norm.
     """
-    overrides = {"pool_type": "Identity"} if pooled else {}
+    overrides: dict[str, Any] = {"pool_type": "Identity"} if pooled else {}
+    if not normed:
+        overrides["with_bnneck"] = False
     return REID_HEADS_REGISTRY.get(cfg.MODEL.HEADS.NAME)(cfg, feat_dim=feat_dim, **overrides)

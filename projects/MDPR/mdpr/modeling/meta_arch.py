@@ -18,6 +18,7 @@ from mdpr.modeling.branches import HardContentBranch, SoftContentBranch
 from mdpr.modeling.fusion import FeatureFusion
 from mdpr.modeling.heads import build_head
 from mdpr.modeling.losses import LOSS_REGISTRY, AttentionLoss, EmbeddingLosses
+from mdpr.modeling.nested import NestedProjection, build_nested
 from mdpr.modeling.preprocessing import images_of, normalize_pixels
 from mdpr.modeling.settings import MDPRSettings
 from mdpr.modeling.structures import Attention, SoftFeatures
@@ -48,6 +49,7 @@ class MDPR(nn.Module):
         settings: the method's settings.
         pixel_mean: per channel, in 0..255.
         pixel_std: per channel, in 0..255.
+        nested: the short form of the test feature, or None.
         test_size: height and width of test images, for whoever prepares them; None where that is not known.
     """
 
@@ -71,6 +73,7 @@ class MDPR(nn.Module):
         settings: MDPRSettings,
         pixel_mean: list[float],
         pixel_std: list[float],
+        nested: NestedProjection | None = None,
         test_size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
@@ -84,6 +87,7 @@ class MDPR(nn.Module):
         self.heads = heads
         self.embedding_losses = embedding_losses
         self.auxiliary_losses = auxiliary_losses
+        self.nested: Any = nested
         self.settings = settings
         self.test_size = test_size
         for name, values in (("pixel_mean", pixel_mean), ("pixel_std", pixel_std)):
@@ -131,6 +135,7 @@ class MDPR(nn.Module):
             "auxiliary_losses": nn.ModuleDict(
                 {name: LOSS_REGISTRY.get(name, "auxiliary")(cfg) for name in settings.auxiliary_losses}
             ),
+            "nested": build_nested(cfg) if settings.nested_dims else None,
             "settings": settings,
             "pixel_mean": cfg.MODEL.PIXEL_MEAN,
             "pixel_std": cfg.MODEL.PIXEL_STD,
@@ -165,7 +170,8 @@ class MDPR(nn.Module):
             (B, D), un-normalised.
         """
         maps, _ = self._feature_maps(images)
-        return torch.cat([self.heads[name](x) for name, x in maps.items()], dim=1)
+        features = torch.cat([self.heads[name](x) for name, x in maps.items()], dim=1)
+        return features if self.nested is None else self.nested(features)
 
     def _targets_of(self, batched_inputs: dict[str, Any] | Tensor, batch_size: int) -> Tensor:
         if isinstance(batched_inputs, Tensor) or "targets" not in batched_inputs:
@@ -211,6 +217,10 @@ class MDPR(nn.Module):
             )
         for name, term in self.auxiliary_losses.items():
             losses[f"loss_{name}"] = term(outputs, targets)
+        if self.nested is not None:
+            features = [output["features"] for output in outputs.values()]
+            for name, short in self.nested.training_outputs(features, targets).items():
+                losses |= self.embedding_losses(name, short, targets)
         # The last map is the one closest to what is tested.
         log_accuracy(output["pred_class_logits"].detach(), targets)
         return losses

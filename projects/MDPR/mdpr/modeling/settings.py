@@ -6,15 +6,23 @@ Feature rows: the stem, stages 2 and 3 and, with last stride 2, stage 4 each hal
 import math
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
+from typing import Any
 
 from fastreid.config import CfgNode
 
 from mdpr.errors import ConfigError, wrong_value
 from mdpr.modeling.losses.registry import LOSS_REGISTRY, ROLES
-from mdpr.rules import Choice, Rule, Rules, check_rules, number, value_of, whole
+from mdpr.rules import Choice, Rule, Rules, check_rules, each, number, value_of, whole
 
 CLASSIFICATION_LOSS = "CrossEntropyLoss"
 DEPTHS = ("18x", "34x", "50x", "101x")
+
+
+def _ascends(dims: Any) -> bool:
+    counts = each(whole(1), "")
+    return counts.holds(dims) and all(shorter < longer for shorter, longer in pairwise(dims))
+
 
 _SCALE = number(least=0, note=" (0 switches it off)")
 _RULES: Rules = {
@@ -24,6 +32,7 @@ _RULES: Rules = {
     "MODEL.MDPR.DISTILLATION_SCALE": _SCALE,
     "MODEL.MDPR.DIVERSITY_SCALE": _SCALE,
     "MODEL.MDPR.AREA_SCALE": _SCALE,
+    "MODEL.MDPR.NESTED_DIMS": Rule("different whole numbers of 1 or more, ascending; [] for none", _ascends),
     "MODEL.BACKBONE.NAME": Choice(("build_resnet_backbone",)),
     "MODEL.BACKBONE.DEPTH": Choice(DEPTHS),
     "MODEL.BACKBONE.LAST_STRIDE": Rule("1 or 2", lambda stride: stride in (1, 2)),
@@ -58,6 +67,7 @@ class MDPRSettings:
     diversity_scale: float
     area_scale: float
     recompute_activations: bool
+    nested_dims: list[int]
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> "MDPRSettings":
@@ -84,6 +94,7 @@ def check_method(cfg: CfgNode) -> None:
     """
     check_rules(cfg, _RULES)
     _check_branches(cfg.MODEL.MDPR)
+    _check_nested(cfg)
     _check_backbone(cfg)
     _check_heads_and_losses(cfg)
     for key in ("SIZE_TRAIN", "SIZE_TEST"):
@@ -96,6 +107,22 @@ def feature_rows(height: int, last_stride: int) -> int:
     after_pooling = max(0, math.ceil((after_convolution - 3) / 2) + 1)
     stage3 = math.ceil(math.ceil(after_pooling / 2) / 2)
     return math.ceil(stage3 / last_stride)
+
+
+def feature_dim(node: CfgNode) -> int:
+    """D, numbers of the test feature that ``MODEL.MDPR`` says."""
+    widths = node.HARD_BRANCH * (1 + node.NUM_PARTS) + node.SOFT_BRANCH * 2 + node.FUSION * 4
+    return widths * node.EMBEDDING_DIM
+
+
+def _check_nested(cfg: CfgNode) -> None:
+    dims, tested, most = cfg.MODEL.MDPR.NESTED_DIMS, cfg.TEST.MDPR.NESTED_DIM, feature_dim(cfg.MODEL.MDPR)
+    if dims and dims[-1] > most:
+        allowed = f"lengths of at most {most}, which the whole feature has"
+        raise wrong_value("MODEL.MDPR.NESTED_DIMS", dims, allowed)
+    if tested not in (0, *dims):
+        allowed = f"0, for the whole feature, or one of MODEL.MDPR.NESTED_DIMS {tuple(dims)}"
+        raise wrong_value("TEST.MDPR.NESTED_DIM", tested, allowed)
 
 
 def _check_branches(node: CfgNode) -> None:

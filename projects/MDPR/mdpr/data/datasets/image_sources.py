@@ -68,7 +68,7 @@ def images_from_folders(folder: Path, report: Report) -> Iterator[LabelledImage]
 
 def images_of_people(folder: Path, split: Split, report: Report) -> Iterator[LabelledImage]:
     """Images at ``<person>/<camera>/<image>`` or ``<person>/<image>``, sorted by path, all of one split."""
-    for path in sorted(_image_files(folder)):
+    for path in sorted(image_files(folder)):
         *folders, _ = path.relative_to(folder).parts
         if 1 <= len(folders) <= 2:
             person, camera = (*folders, "")[:2]
@@ -81,7 +81,8 @@ def images_of_people(folder: Path, split: Split, report: Report) -> Iterator[Lab
             )
 
 
-def _image_files(folder: Path) -> Iterator[Path]:
+def image_files(folder: Path) -> Iterator[Path]:
+    """Image files in a folder and those below it, in no order; hidden ones are left alone."""
     # os.walk follows linked folders, which Path.rglob does not do alike on all Python versions.
     for parent, _, names in os.walk(folder, followlinks=True):
         for path in (Path(parent, name) for name in names if not name.startswith(".")):

@@ -9,6 +9,7 @@ GROUPS = {
     "fusion": ("fusion_",),
     "distillation": ("mutual_distillation",),
     "diversity": ("diversity_",),
+    "nested": ("nested_",),
 }
 
 

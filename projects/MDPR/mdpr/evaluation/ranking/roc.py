@@ -14,7 +14,6 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import roc_curve
 
 from mdpr.errors import EvaluationError
 from mdpr.evaluation.distances.ordering import fill_cells, read_cells
@@ -60,6 +59,9 @@ def tpr_at_fpr(
     # Places of a row stand for the distances: below all levels, at the first, between it and the next, ...
     places = np.arange(len(different))
     is_different = np.repeat([True, False], [len(different), len(same)])
+    # Takes longer to import than all of this package, and few ask for it.
+    from sklearn.metrics import roc_curve  # noqa: PLC0415
+
     false_rate, true_rate, _ = roc_curve(
         is_different,
         np.concatenate([places, places[1::2]]),

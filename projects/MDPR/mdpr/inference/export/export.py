@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from mdpr.errors import InputError
+from mdpr.inference.compression import PREFIX
 from mdpr.inference.embedder import Embedder
 from mdpr.inference.export.check import TOLERANCES, Agreement, compare
 from mdpr.inference.export.conventions import CONVENTIONS
@@ -104,15 +105,19 @@ def write(reference: Embedder, path: Path, form: dict[str, str], calibration: Se
         InputError: a package that is missing, or a network that has no such form.
     """
     to, precision, convention = form["format"], form["precision"], CONVENTIONS[form["input"]]
-    network, known = portable_form(reference.network), reference.file
+    network, compression, known = portable_form(reference.network), reference.compression, reference.file
     metadata = dict(metadata_of(network, reference.cfg) if known is None else known.metadata)
     metadata |= {"fingerprint": f"{metadata['fingerprint']}-{to}-{precision}", "export": form}
     compute_in(network, DTYPES.get(precision, torch.float32))
     if to == "safetensors":
-        write_model_file(path, network.state_dict(), metadata)
+        weights = network.state_dict()
+        if compression is not None:
+            weights |= compression.state_dict(prefix=PREFIX)
+        write_model_file(path, weights, metadata)
         return
     height, width = metadata["preprocessing"]["size"]
-    graph = Graph(network, (height, width), convention, flips=metadata["preprocessing"]["flip"])
+    flips = metadata["preprocessing"]["flip"]
+    graph = Graph(network, (height, width), convention, flips=flips, compression=compression)
     if to == "torch-export":
         write_torch(graph, path, metadata)
         return

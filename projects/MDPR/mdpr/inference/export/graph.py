@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from mdpr.deployment import DeployedMDPR, deploy
 from mdpr.errors import InputError
+from mdpr.inference.compression import Compression
 from mdpr.inference.export.conventions import Convention
 from mdpr.modeling.meta_arch import MDPR
 
@@ -22,6 +23,7 @@ class Graph(nn.Module):
         size: height and width of images, in pixels.
         convention: of the input.
         flips: whether features are the mean of an image's and its mirror image's.
+        compression: what the model has behind its network, if anything.
 
     Attributes:
         example: arguments to trace with.
@@ -29,10 +31,16 @@ class Graph(nn.Module):
     """
 
     def __init__(
-        self, network: nn.Module, size: tuple[int, int], convention: Convention, *, flips: bool
+        self,
+        network: nn.Module,
+        size: tuple[int, int],
+        convention: Convention,
+        *,
+        flips: bool,
+        compression: Compression | None = None,
     ) -> None:
         super().__init__()
-        self.network, self._flips = network, flips
+        self.network, self._flips, self.compression = network, flips, compression
         mean, std = convention.statistics(network.pixel_mean, network.pixel_std)  # type: ignore[arg-type]
         network.pixel_mean, network.pixel_std = mean, std
         self.example = (torch.zeros(2, 3, *size),)
@@ -44,7 +52,7 @@ class Graph(nn.Module):
         features = self.network(images.clone())  # as fast-reid's own networks change theirs
         if self._flips:
             features = (features + self.network(images.flip(3))) / 2
-        return features.float()
+        return features.float() if self.compression is None else self.compression(features)
 
 
 def portable_form(network: nn.Module) -> nn.Module:
