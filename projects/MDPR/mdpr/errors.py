@@ -36,6 +36,10 @@ class InputError(MDPRError, ValueError):
     """Images, boxes or options that cannot be worked with."""
 
 
+class ExportError(MDPRError, RuntimeError):
+    """An exported file that does not compute what its model does."""
+
+
 class NonFiniteError(MDPRError, FloatingPointError):
     """A loss, or gradients, that are infinite or not a number."""
 

@@ -16,6 +16,8 @@ SUBCOMMANDS = {
     "extract": "features of images, folders, CSV files or videos, in one file",
     "convert": "convert weights of the authors' release, or back to it",
     "pack": "put a trained model into one file, with all that using it takes",
+    "export": "write a model as a file for other programs, and compare it with the model",
+    "benchmark-inference": "time every way to run a model on this machine",
     "describe": "say what is in a model file",
     "compress": "make the embeddings of a model file short",
     "replay": "compute a step that was not finite again, and say where it breaks",

@@ -27,7 +27,7 @@ from mdpr.files import write_atomically
 from mdpr.inference.model_file import fingerprint_of, read_model_file, write_model_file
 from mdpr.inference.stored_form import normalized
 
-_PREFIX = "compression."
+PREFIX: Final = "compression."
 WHITENING: Final = 0.5
 _LEAST_VARIANCE = 1e-12  # of rows of length 1; below it is rounding, which whitening would blow up
 
@@ -83,8 +83,8 @@ def fit(features: NDArray[np.float32], dimensions: int, whitening: float = WHITE
 
 def take_from(weights: dict[str, Tensor]) -> Compression | None:
     """The compression among the tensors of a file, from which it is taken out; None where there is none."""
-    found = {name: weights.pop(name) for name in list(weights) if name.startswith(_PREFIX)}
-    return Compression(*(found[f"{_PREFIX}{name}"] for name in ("mean", "projection"))) if found else None
+    found = {name: weights.pop(name) for name in list(weights) if name.startswith(PREFIX)}
+    return Compression(*(found[f"{PREFIX}{name}"] for name in ("mean", "projection"))) if found else None
 
 
 def read_features(file: str | Path) -> NDArray[np.float32]:
@@ -136,7 +136,7 @@ def compress(
         return
     source = read_model_file(model)
     metadata, weights = source.metadata, source.weights()
-    if _PREFIX + "mean" in weights:
+    if PREFIX + "mean" in weights:
         raise InputError(f"{model} is compressed already: compress the file that `mdpr pack` wrote")
     if rows.shape[1] != metadata["dimension"]:
         raise InputError(
@@ -162,4 +162,4 @@ def compress(
 
 
 def _tensors(features: NDArray[np.float32], dimensions: int, whitening: float) -> dict[str, Tensor]:
-    return dict(fit(features, dimensions, whitening).state_dict(prefix=_PREFIX))
+    return dict(fit(features, dimensions, whitening).state_dict(prefix=PREFIX))

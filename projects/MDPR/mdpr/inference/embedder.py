@@ -20,6 +20,7 @@ from mdpr.errors import ConfigError, InputError
 from mdpr.host import has_gpu, keep_freed_memory, why_no_gpu
 from mdpr.inference.calibration import Calibration
 from mdpr.inference.decisions import Decision, decide
+from mdpr.inference.export.runtime import is_graph
 from mdpr.inference.images import check_color, crops_of, is_one_image, rgb_image
 from mdpr.inference.model_file import fingerprint_of
 from mdpr.inference.preprocessing import preprocessing_of
@@ -37,11 +38,12 @@ class Embedder:
     evaluates. Threads may share an embedder.
 
     Args:
-        source: a model file that `mdpr pack` wrote, the folder of a run, (config, weights), (config,
-            network), or an MDPR network built from a config. A config is a path or a ``CfgNode``; a network
-            is copied.
+        source: a model file that `mdpr pack` wrote, a file that `mdpr export` wrote, the folder of a run,
+            (config, weights), (config, network), or an MDPR network built from a config. A config is a path
+            or a ``CfgNode``; a network is copied.
         device: "cpu", "cuda" or "cuda:1"; None takes a GPU where there is one.
-        precision: "fp32", or "bf16" for the network's maps; embeddings are float32.
+        precision: "fp32", or "bf16" for the network's maps; embeddings are float32. An exported file has its
+            own, and runs on the CPU.
         batch_size: images at a time.
         dimensions: take the first so many numbers of a short embedding (``TEST.MDPR.NESTED_DIM``, or a file
             that `mdpr compress` wrote), which are one themselves; None takes all.
@@ -64,7 +66,7 @@ class Embedder:
             raise InputError(f"precision is {precision!r}: expected one of {', '.join(PRECISIONS)}")
         if batch_size < 1:
             raise InputError(f"batch_size is {batch_size}: expected 1 or more images")
-        self.device = _usable_device(device)
+        self.device = _usable_device("cpu" if device is None and is_graph(source) else device)
         self.batch_size = batch_size
         self.precision = precision
         opened = open_source(source, self.device, PRECISIONS[precision])
@@ -77,7 +79,7 @@ class Embedder:
         self._lock = threading.Lock()
         self._dimension: int | None = None if self.file is None else self.file.metadata["dimension"]
         self._fingerprint: str | None = None if self.file is None else self.file.metadata["fingerprint"]
-        self._compression = None if opened.compression is None else opened.compression.to(self.device)
+        self.compression = None if opened.compression is None else opened.compression.to(self.device)
         self._first: int | None = None
         if dimensions is not None:
             self._cut_to(dimensions)
@@ -216,12 +218,12 @@ class Embedder:
         with self._lock, torch.inference_mode(), self._precision.autocast(self.device):
             batch = {"images": pixels.to(self.device)}
             features = features_of(self.network, batch, flip=self._flips)
-            if self._compression is not None:
-                features = self._compression(features)
+            if self.compression is not None:
+                features = self.compression(features)
             return features[:, : self._first].float().cpu().numpy()
 
     def _cut_to(self, dimensions: int) -> None:
-        if self._compression is None and not self.cfg.TEST.MDPR.NESTED_DIM:
+        if self.compression is None and not self.cfg.TEST.MDPR.NESTED_DIM:
             raise InputError(
                 f"dimensions is {dimensions}: expected None, as the first numbers of this feature are no "
                 "embedding; TEST.MDPR.NESTED_DIM and `mdpr compress` make one of which they are"

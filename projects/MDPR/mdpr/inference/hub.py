@@ -31,7 +31,7 @@ class HubEmbedder(Embedder, ModelHubMixin):
 
     def _save_pretrained(self, save_directory: Path) -> None:
         """Copy the model file, and write its card."""
-        if self.file is None:
+        if self.file is None or self.file.path.suffix != Path(FILE_NAME).suffix:
             raise InputError("only a model file goes to the Hub: make one of the run by `mdpr pack`")
         shutil.copyfile(self.file.path, save_directory / FILE_NAME)
         header = ["---", "library_name: mdpr", "pipeline_tag: image-feature-extraction"]

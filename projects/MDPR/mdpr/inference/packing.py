@@ -123,22 +123,32 @@ def pack(
         raise InputError(f"{path} exists: choose another name, or replace it with --force")
     network, cfg = source.network.eval(), source.cfg
     deployed = deploy(network, attention=True) if isinstance(network, MDPR) else network
-    weights, preprocessing = deployed.state_dict(), preprocessing_of(cfg)
-    layout = _layout(deployed, preprocessing["size"])
-    metadata = {
+    about = {"metrics": dict(metrics or {}), "licence": licence, "description": description}
+    write_model_file(path, deployed.state_dict(), {**metadata_of(deployed, cfg), **about})
+
+
+def metadata_of(network: nn.Module, cfg: CfgNode) -> dict[str, Any]:
+    """What a model file says of a network of which nothing but the config is known.
+
+    Args:
+        network: the form that is used, on the CPU in eval mode; MDPR's deployed, with its attention.
+        cfg: its config.
+    """
+    preprocessing = preprocessing_of(cfg)
+    layout = _layout(network, preprocessing["size"])
+    return {
         "config": _without_paths(cfg).dump(),
         "preprocessing": preprocessing,
         "layout": layout,
         "dimension": layout[-1]["stop"],
         "training_data": {"names": list(cfg.DATASETS.NAMES), "identities": int(cfg.MODEL.HEADS.NUM_CLASSES)},
-        "metrics": dict(metrics or {}),
+        "metrics": {},
         "calibration": None,
-        "licence": licence,
-        "description": description,
+        "licence": None,
+        "description": None,
         "code_version": {name: _version(name) for name in ("mdpr", "fastreid", "torch")},
-        "fingerprint": fingerprint_of(weights, preprocessing),
+        "fingerprint": fingerprint_of(network.state_dict(), preprocessing),
     }
-    write_model_file(path, weights, metadata)
 
 
 def _layout(network: nn.Module, size: Sequence[int]) -> list[dict[str, Any]]:

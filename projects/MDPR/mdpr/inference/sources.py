@@ -21,12 +21,13 @@ from mdpr.engine.resume.resume_points import named_last
 from mdpr.engine.setup import make_config
 from mdpr.errors import CheckpointError, InputError
 from mdpr.inference.compression import Compression, take_from
+from mdpr.inference.export.runtime import is_graph, open_graph
 from mdpr.inference.model_file import ModelFile, read_model_file
 from mdpr.modeling.meta_arch import MDPR
 
 _EXPECTED = (
-    "a model file that `mdpr pack` wrote, the folder of a run, (config, weights), (config, network), or an "
-    "MDPR network built from a config"
+    "a file that `mdpr pack` or `mdpr export` wrote, the folder of a run, (config, weights), (config, "
+    "network), or an MDPR network built from a config"
 )
 
 
@@ -55,6 +56,8 @@ def open_source(source: Any, device: torch.device, dtype: torch.dtype) -> Source
         InputError: nothing that a network can be made of.
         CheckpointError, ConfigError: a file that cannot be used.
     """
+    if is_graph(source):
+        return _from_graph(source, device, dtype)
     if isinstance(source, (str, Path)) and not Path(source).is_dir():
         found = from_model_file(read_model_file(source))
     elif isinstance(source, (str, Path)):
@@ -112,11 +115,7 @@ def from_model_file(file: ModelFile) -> Source:
     Raises:
         CheckpointError: the file is not what was written, or its weights do not fit its config.
     """
-    cfg = get_cfg()
-    add_mdpr_config(cfg)
-    cfg.set_new_allowed(True)  # keys of a user's own project
-    cfg.merge_from_other_cfg(CfgNode(yaml.safe_load(file.metadata["config"])))
-    cfg.freeze()
+    cfg = _config_in(file.metadata)
     is_mdpr = cfg.MODEL.META_ARCHITECTURE == "MDPR"
     # What the file brings is not made first; other architectures have parts that no file has.
     with torch.device("meta" if is_mdpr else "cpu"):
@@ -127,6 +126,24 @@ def from_model_file(file: ModelFile) -> Source:
     _load(network, weights, file.path)
     network = network.to(memory_format=torch.channels_last) if is_mdpr else network
     return Source(network, cfg, file, compression)
+
+
+def _from_graph(path: str | Path, device: torch.device, dtype: torch.dtype) -> Source:
+    if device.type != "cpu" or dtype != torch.float32:
+        raise InputError(f"{path} runs on the CPU, in the precision it was exported in: give it no other")
+    network, metadata = open_graph(path)
+    # The graph has the mirror image in it.
+    cfg = changed(_config_in(metadata), "TEST.FLIP.ENABLED", False)
+    return Source(network, cfg, ModelFile(Path(path), metadata, checksum=""))
+
+
+def _config_in(metadata: Mapping[str, Any]) -> CfgNode:
+    cfg = get_cfg()
+    add_mdpr_config(cfg)
+    cfg.set_new_allowed(True)  # keys of a user's own project
+    cfg.merge_from_other_cfg(CfgNode(yaml.safe_load(metadata["config"])))
+    cfg.freeze()
+    return cfg
 
 
 def _load(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:

@@ -1,10 +1,6 @@
 """What a feature is made of, and what is imported only where it is needed."""
 
-import importlib
-from types import ModuleType
 from typing import NamedTuple
-
-from mdpr.errors import InputError
 
 
 class Row(NamedTuple):
@@ -30,15 +26,3 @@ class Row(NamedTuple):
     def name(self) -> str:
         """What it is called in messages."""
         return f"{self.path} frame {self.frame}" if self.frame else self.path
-
-
-def optional(module: str, extra: str) -> ModuleType:
-    """A module of an extra.
-
-    Raises:
-        InputError: it cannot be imported.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise InputError(f"{module} cannot be imported ({error}): pip install 'mdpr[{extra}]'") from error

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from mdpr.errors import InputError
-from mdpr.inference.extraction.row import Row, optional
+from mdpr.inference.extraction.row import Row
+from mdpr.inference.extras import optional
 
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mdpr.errors import InputError
 from mdpr.files import write_atomically
-from mdpr.inference.extraction.row import Row, optional
+from mdpr.inference.extraction.row import Row
+from mdpr.inference.extras import optional
 
 Arrays = Mapping[str, NDArray[Any]]
 Blocks = Iterator[NDArray[np.float32]]
