@@ -145,3 +145,19 @@ def test_broken_files(kind, suffix, tmp_path):
 def test_the_error_crosses_processes():
     error = pickle.loads(pickle.dumps(ImageReadError("message", "reason")))
     assert (str(error), error.reason) == ("message", "reason")
+
+
+def test_a_file_that_another_package_wants_to_help_with(tmp_path, monkeypatch):
+    """As Ultralytics does with Pillow's `open` once it is imported."""
+    opened = Image.open
+
+    def helpful(path):
+        try:
+            return opened(path)
+        except Image.UnidentifiedImageError:
+            raise ModuleNotFoundError("No module named 'pi_heif'", name="pi_heif") from None
+
+    monkeypatch.setattr(Image, "open", helpful)
+    (tmp_path / "image.jpg").write_text("no image")
+    with pytest.raises(ImageReadError, match="its content is not that of any known image format"):
+        read_rgb(tmp_path / "image.jpg")

@@ -21,6 +21,8 @@ _DECODE_ERRORS = (
     IndexError,
     struct.error,
     Image.DecompressionBombError,
+    # Ultralytics, once it is imported, lets Pillow ask for a package before it gives a file up.
+    ImportError,
 )
 
 
@@ -106,6 +108,6 @@ def _reason(path: Path, error: Exception) -> str:
         return "it is a folder"
     if path.is_file() and path.stat().st_size == 0:
         return "it is empty (0 bytes)"
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, (Image.UnidentifiedImageError, ImportError)):
         return "its content is not that of any known image format"
     return str(error).partition("\n")[0] or type(error).__name__
