@@ -14,6 +14,8 @@ from mdpr.host import usable_cores
 from synth_persons.cache import ensure_set
 from synth_persons.spec import SynthPersonsSpec
 
+os.environ["YOLO_AUTOINSTALL"] = "false"  # Ultralytics, once imported, would install packages as it sees fit
+
 NEEDED_GIB = 4
 """What the tests have on the disk at a time (2.9, measured) and a margin: a checkpoint of the smallest
 network and its optimiser is 0.25 GiB."""
