@@ -8,6 +8,7 @@ else meanwhile.
 """
 
 import argparse
+import logging
 import os
 import sys
 import tempfile
@@ -31,6 +32,8 @@ from mdpr.inference.timing import timings
 from benchmarks.growth_plot import Panel
 from benchmarks.measuring import describe_machine
 from benchmarks.pages import Page, Results, argument_parser, run, table
+
+logger = logging.getLogger(__name__)
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs/Market1501/mdpr_R50.yml"
 NETWORKS: dict[str, list[str]] = {
@@ -56,7 +59,11 @@ def of_network(options: Sequence[str], seconds: float) -> list[Results]:
         (folder / "config.yaml").write_text(cfg.dump())
         (folder / "last_checkpoint").write_text("model_final.pth")
         torch.save({"model": build_network(cfg).state_dict()}, folder / "model_final.pth")
-        return [asdict(one) for one in timings(folder, BATCHES, seconds=seconds)]
+        rows = []
+        for one in timings(folder, BATCHES, seconds=seconds):
+            logger.info("%s", one)
+            rows.append(asdict(one))
+        return rows
 
 
 def measure(options: argparse.Namespace) -> Results:

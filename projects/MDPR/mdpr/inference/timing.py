@@ -20,6 +20,7 @@ from mdpr.host import cpu_computes_in_bfloat16
 from mdpr.inference.embedder import Embedder
 from mdpr.inference.export.export import write
 from mdpr.inference.export.images import crops_of_sources
+from mdpr.inference.preprocessing import preprocessing_of
 from mdpr.modeling.meta_arch import MDPR
 
 _LEAST_CALLS = 3
@@ -93,7 +94,7 @@ def _alone(*arguments: Any) -> Timing:
 def _measure(form: str, source: str, batches: Sequence[int], seconds: float) -> Timing:
     before, start = _megabytes("VmRSS"), time.perf_counter()
     embedder = _embedder(form, source)
-    height, width = embedder.cfg.INPUT.SIZE_TEST
+    height, width = preprocessing_of(embedder.cfg)["size"]
     embedder.features(torch.zeros(1, 3, height, width))
     started = time.perf_counter() - start
     taken = {}

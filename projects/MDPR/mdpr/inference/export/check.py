@@ -101,4 +101,5 @@ def mean_average_precision(embedder: Embedder, dataset: ImageDataset) -> float:
         paths, people, cameras = zip(*items, strict=True)
         features.append(embedder(paths))
         labels += [np.array(people), np.array(cameras)]
-    return 100 * rank_features(*features, RetrievalLabels(*labels)).mean_average_precision
+    query, gallery = features
+    return 100 * rank_features(query, gallery, RetrievalLabels(*labels)).mean_average_precision

@@ -1,7 +1,7 @@
 """From a model to a file for other programs, which is there only if it computes what the model does."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,8 @@ def export(
 
 
 def _check(form: Mapping[str, str], path: Path, images: Sequence[str | Path]) -> None:
-    for (name, value), known in zip(form.items(), (SUFFIXES, CONVENTIONS, TOLERANCES), strict=True):
+    allowed: tuple[Collection[str], ...] = (SUFFIXES, CONVENTIONS, TOLERANCES)
+    for (name, value), known in zip(form.items(), allowed, strict=True):
         if value not in known:
             raise InputError(f"{name} is {value!r}: expected one of {', '.join(known)}")
     to, pixels, precision = form.values()

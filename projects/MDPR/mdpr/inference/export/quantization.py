@@ -27,7 +27,9 @@ def quantize_onnx(source: Path, target: Path, pixels: NDArray[np.float32]) -> No
     """
     quantization = optional("onnxruntime.quantization", "export")
 
-    class Reader(quantization.CalibrationDataReader):
+    base: Any = quantization.CalibrationDataReader
+
+    class Reader(base):
         """Hands out the calibration's images one by one."""
 
         def __init__(self) -> None:
