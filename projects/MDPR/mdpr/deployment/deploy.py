@@ -76,6 +76,17 @@ class DeployedMDPR(nn.Module):
             maps4, maps3 = branch.attention(*branch.stages(shared))
         return maps4.float(), maps3.float()
 
+    def embedding_maps(self, batched_inputs: dict[str, Any] | Tensor) -> dict[str, Tensor]:
+        """What the heads pool.
+
+        Returns:
+            (B, E, h, w) by head, in the order of the test feature; float32, 0 or more. The fusion has 4E
+            channels, and the P stripes have h rows together.
+        """
+        with torch.no_grad():
+            maps, _ = self.network.feature_maps(self._normalized(batched_inputs))
+        return {name: each.float() for name, each in maps.items()}
+
     def compute_in(self, dtype: torch.dtype) -> "DeployedMDPR":
         """Compute maps in another type, from weights of that type; pooling and features stay float32."""
         network = self.network
