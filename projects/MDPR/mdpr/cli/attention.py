@@ -5,32 +5,23 @@ from pathlib import Path
 
 from mdpr.cli.reporting import say, subcommand
 from mdpr.inference.embedder import Embedder
-from mdpr.visualization.drawing import DOTS_PER_INCH
-from mdpr.visualization.pictures import write_maps
+from mdpr.visualization.pictures import draw_maps
 
 
 def _attention(options: argparse.Namespace) -> int:
-    written = write_maps(
-        Embedder.from_file(options.model, options.device),
-        options.images,
-        options.out,
-        activations=options.activations,
-        dpi=options.dpi,
-        overwrite=options.force,
-    )
-    say(f"Wrote {written[0]}" + (f" and {len(written) - 1} more" if written[1:] else ""))
+    facts = {"activations": options.activations, "overwrite": options.force}
+    draw_maps(Embedder.from_file(options.model), options.images, options.out, **facts)
+    say(f"Wrote {options.out}")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mdpr attention", description=__doc__)
     add = parser.add_argument
-    add("images", metavar="IMAGE", nargs="+", type=Path, help="image files")
-    add("--model", required=True, help="model file, or the folder of a run")
+    add("images", metavar="IMAGE", nargs="+", type=Path, help="image file")
+    add("--model", required=True, help="model file")
     add("--out", type=Path, required=True, help="one .png with a row for every image, or a folder of them")
-    add("--activations", action="store_true", help="draw how strong each embedding map is where, instead")
-    add("--dpi", type=int, default=DOTS_PER_INCH, help="dots per inch (%(default)s)")
-    add("--device", help="such as cpu or cuda (default: a GPU if there is one)")
+    add("--activations", action="store_true", help="draw how strong each embedding map is where")
     add("--force", action="store_true", help="replace pictures that are there")
     return parser
 

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
@@ -10,7 +11,7 @@ from tabulate import tabulate
 from mdpr.cli.reporting import say, subcommand
 from mdpr.inference.embedder import Embedder
 from mdpr.visualization.match import match_of
-from mdpr.visualization.pictures import write_match
+from mdpr.visualization.pictures import draw_match
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -25,7 +26,7 @@ def _compare(options: argparse.Namespace) -> int:
         total = {"name": "sum", "share": sum(each.share for each in shares)}
         text += "\n\n" + tabulate([*values["parts"], total], headers="keys", floatfmt="+.4f")
         if options.picture:
-            write_match(shares, pair, options.picture, overwrite=options.force)
+            draw_match(shares, pair, options.picture, overwrite=options.force)
     say(json.dumps(values, indent=2) if options.json else text)
     return 0
 
@@ -33,11 +34,11 @@ def _compare(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mdpr compare", description=__doc__)
     add = parser.add_argument
-    add("first", metavar="A", help="an image file")
-    add("second", metavar="B", help="another")
+    add("first", metavar="A", type=Path, help="an image file")
+    add("second", metavar="B", type=Path, help="another")
     add("--model", required=True, help="model file")
     add("--parts", action="store_true", help="also say what each part of the feature adds to the similarity")
-    add("--picture", metavar="FILE.png", help="... and draw it")
+    add("--picture", metavar="FILE.png", type=Path, help="... and draw it")
     add("--force", action="store_true", help="replace a picture that is there")
     add("--json", action="store_true", help="print everything as JSON")
     return parser

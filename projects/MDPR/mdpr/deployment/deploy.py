@@ -77,12 +77,7 @@ class DeployedMDPR(nn.Module):
         return maps4.float(), maps3.float()
 
     def embedding_maps(self, batched_inputs: dict[str, Any] | Tensor) -> dict[str, Tensor]:
-        """What the heads pool.
-
-        Returns:
-            (B, E, h, w) by head, in the order of the test feature; float32, 0 or more. The fusion has 4E
-            channels, and the P stripes have h rows together.
-        """
+        """What each head pools, (B, E, h, w) float32; 4E of the fusion, and P stripes of h rows together."""
         with torch.no_grad():
             maps, _ = self.network.feature_maps(self._normalized(batched_inputs))
         return {name: each.float() for name, each in maps.items()}

@@ -186,14 +186,7 @@ class MDPR(nn.Module):
         return targets * (targets.sum() >= 0)
 
     def feature_maps(self, images: Tensor) -> tuple[dict[str, Tensor], SoftFeatures | None]:
-        """What the heads pool.
-
-        Args:
-            images: (B, 3, H, W), pixels normalised.
-
-        Returns:
-            Maps by embedding name, in the order of the test feature; and the soft branch's features.
-        """
+        """Maps by embedding name, in the order of the test feature; and the soft branch's features."""
         shared = self.backbone(images)
         maps: dict[str, Tensor] = {}
         hard = self.hard_branch(shared) if self.hard_branch is not None else None

@@ -23,22 +23,18 @@ class Share:
 
     Attributes:
         name: of the slice's head.
-        numbers: of the feature that it has.
         cosine: of the slice alone, in -1..1.
-        weight: what it would add if its cosine were 1; 0 or more, and 1 at most over all slices.
-        share: what it adds: weight times cosine.
+        weight: what the slice would add if its cosine were 1; over all slices 1 at most.
+        share: what it adds, weight times cosine.
     """
 
     name: str
-    numbers: int
     cosine: float
     weight: float
     share: float
 
 
-def shares_of(
-    first: NDArray[Any], second: NDArray[Any], layout: Iterable[Mapping[str, Any]]
-) -> tuple[Share, ...]:
+def shares_of(first: NDArray[Any], second: NDArray[Any], layout: Iterable[Mapping[str, Any]]) -> list[Share]:
     """Take a cosine similarity apart.
 
     Args:
@@ -47,32 +43,25 @@ def shares_of(
         layout: of the feature, as in a model file: ``name``, ``start`` and ``stop`` of every slice.
 
     Returns:
-        One for every slice; their ``share`` sum to the cosine, to the rounding of float64.
+        One for every slice; they sum to the cosine, to the rounding of float64.
     """
     one, two = (feature.astype(np.float64) for feature in (first, second))
-    whole = np.linalg.norm(one) * np.linalg.norm(two)
-    shares = []
+    whole, shares = float(np.linalg.norm(one) * np.linalg.norm(two)), []
     for entry in layout:
         a, b = (feature[entry["start"] : entry["stop"]] for feature in (one, two))
         product, lengths = float(a @ b), float(np.linalg.norm(a) * np.linalg.norm(b))
         cosine = product / lengths if lengths else 0.0
-        shares.append(Share(entry["name"], len(a), cosine, float(lengths / whole), float(product / whole)))
-    return tuple(shares)
+        shares.append(Share(entry["name"], cosine, lengths / whole, product / whole))
+    return shares
 
 
-def match_of(embedder: Embedder, first: Any, second: Any) -> tuple[Share, ...]:
-    """Take the similarity of two images apart.
-
-    Args:
-        embedder: of a model file.
-        first: an image, as an embedder takes it.
-        second: another.
+def match_of(embedder: Embedder, first: Any, second: Any) -> list[Share]:
+    """Take the similarity of two images, each as an embedder takes it, apart.
 
     Raises:
-        ImageReadError: a file that cannot be read.
         InputError: the embedder is not of a model file, or an image cannot be used.
+        ImageReadError: a file that cannot be read.
     """
     if embedder.file is None:
-        raise InputError("what the feature is made of is in a model file: `mdpr pack RUN OUT.safetensors`")
-    one, two = embedder([first, second], normalize=False)
-    return shares_of(one, two, embedder.file.metadata["layout"])
+        raise InputError("what a feature is made of is in a model file, as `mdpr pack` writes it of a run")
+    return shares_of(*embedder([first, second], normalize=False), embedder.file.metadata["layout"])
