@@ -21,7 +21,7 @@ def empty_figure(width: float, height: float, layout: str) -> Any:
     Raises:
         InputError: matplotlib is missing.
     """
-    return optional("matplotlib.figure", "pictures").Figure((width, height), dpi=120, layout=layout)
+    return optional("matplotlib.figure", "pictures").Figure((width, height), dpi=100, layout=layout)
 
 
 def maps_figure(images: Sequence[ImageMaps], label: str, top: float | None = None) -> Any:
