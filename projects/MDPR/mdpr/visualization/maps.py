@@ -70,7 +70,7 @@ def maps_of(embedder: Embedder, image: Any, *, activations: bool = False) -> Ima
 def _attention(network: DeployedMDPR, pixels: Tensor) -> dict[str, list[Tensor]]:
     if network.network.soft_branch is None:
         raise InputError("MODEL.MDPR.SOFT_BRANCH is False: no attention to draw, but --activations can be")
-    maps = {}
+    maps: dict[str, list[Tensor]] = {}
     for stage, (foreground,) in zip(("A4", "A3"), network.attention(pixels), strict=True):
         maps |= {f"{stage} map {m}": [each] for m, each in enumerate(foreground, 1)}
         maps[f"{stage} background"] = [(1 - foreground.sum(dim=0)).clamp(min=0)]

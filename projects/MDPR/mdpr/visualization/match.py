@@ -64,4 +64,5 @@ def match_of(embedder: Embedder, first: Any, second: Any) -> list[Share]:
     """
     if embedder.file is None:
         raise InputError("what a feature is made of is in a model file, as `mdpr pack` writes it of a run")
-    return shares_of(*embedder([first, second], normalize=False), embedder.file.metadata["layout"])
+    one, two = embedder([first, second], normalize=False)
+    return shares_of(one, two, embedder.file.metadata["layout"])
