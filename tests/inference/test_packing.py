@@ -66,7 +66,7 @@ def test_the_slices_are_those_of_the_heads(run, network, tmp_path):
     embedder = Embedder.from_file(tmp_path / "model.safetensors")
     pixels = torch.stack([embedder.prepare(image) for image in IMAGES])
     with torch.inference_mode():
-        maps, _ = network._feature_maps((pixels - network.pixel_mean) / network.pixel_std)
+        maps, _ = network.feature_maps((pixels - network.pixel_mean) / network.pixel_std)
         expected = {name: network.heads[name](x).numpy() for name, x in maps.items()}
     features = embedder.features(pixels)
     for part in embedder.file.metadata["layout"]:

@@ -139,7 +139,7 @@ def test_training_and_testing_compute_the_same_maps():
     model = build_model(tiny_config()).eval()
     data = batch()
     with torch.no_grad():
-        maps, _ = model._feature_maps(normalize_pixels(data["images"], model.pixel_mean, model.pixel_std))
+        maps, _ = model.feature_maps(normalize_pixels(data["images"], model.pixel_mean, model.pixel_std))
         expected = torch.cat([model.heads[name](x) for name, x in maps.items()], dim=1)
         assert torch.equal(model(data), expected)
     assert list(maps) == [

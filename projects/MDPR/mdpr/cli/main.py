@@ -13,6 +13,7 @@ SUBCOMMANDS = {
     "check-dataset": "read a whole data set and say what would go wrong",
     "calibrate": "find the threshold for a chosen rate of false matches",
     "compare": "say how alike two images are, and whether they show one person",
+    "attention": "draw where a model looks",
     "extract": "features of images, folders, CSV files or videos, in one file",
     "convert": "convert weights of the authors' release, or back to it",
     "pack": "put a trained model into one file, with all that using it takes",

@@ -76,6 +76,12 @@ class DeployedMDPR(nn.Module):
             maps4, maps3 = branch.attention(*branch.stages(shared))
         return maps4.float(), maps3.float()
 
+    def embedding_maps(self, batched_inputs: dict[str, Any] | Tensor) -> dict[str, Tensor]:
+        """What each head pools, (B, E, h, w) float32; 4E of the fusion, and P stripes of h rows together."""
+        with torch.no_grad():
+            maps, _ = self.network.feature_maps(self._normalized(batched_inputs))
+        return {name: each.float() for name, each in maps.items()}
+
     def compute_in(self, dtype: torch.dtype) -> "DeployedMDPR":
         """Compute maps in another type, from weights of that type; pooling and features stay float32."""
         network = self.network

@@ -169,7 +169,7 @@ class MDPR(nn.Module):
         Returns:
             (B, D), un-normalised.
         """
-        maps, _ = self._feature_maps(images)
+        maps, _ = self.feature_maps(images)
         features = torch.cat([self.heads[name](x) for name, x in maps.items()], dim=1)
         return features if self.nested is None else self.nested(features)
 
@@ -185,7 +185,7 @@ class MDPR(nn.Module):
         # fast-reid marks batches that only refresh batch-norm statistics by negative targets.
         return targets * (targets.sum() >= 0)
 
-    def _feature_maps(self, images: Tensor) -> tuple[dict[str, Tensor], SoftFeatures | None]:
+    def feature_maps(self, images: Tensor) -> tuple[dict[str, Tensor], SoftFeatures | None]:
         """Maps by embedding name, in the order of the test feature; and the soft branch's features."""
         shared = self.backbone(images)
         maps: dict[str, Tensor] = {}
@@ -201,7 +201,7 @@ class MDPR(nn.Module):
         return maps, soft
 
     def _losses(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        maps, soft = self._feature_maps(images)
+        maps, soft = self.feature_maps(images)
         outputs = {name: self.heads[name](x, targets) for name, x in maps.items()}
         losses: dict[str, Tensor] = {}
         for name, output in outputs.items():

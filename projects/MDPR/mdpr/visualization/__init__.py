@@ -1,0 +1,1 @@
+"""What a trained network looks at, and what its similarities are made of, as pictures."""
