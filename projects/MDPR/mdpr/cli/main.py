@@ -18,6 +18,7 @@ SUBCOMMANDS = {
     "pack": "put a trained model into one file, with all that using it takes",
     "describe": "say what is in a model file",
     "compress": "make the embeddings of a model file short",
+    "curves": "CMC, ROC, similarities, losses and more as pictures, from the files of runs",
     "rank-lists": "what single queries found, as a page, from saved rankings",
     "replay": "compute a step that was not finite again, and say where it breaks",
     "gallery": "keep known images of persons, and find whom a new one shows",

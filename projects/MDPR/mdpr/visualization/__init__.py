@@ -1,5 +1,5 @@
 """Pictures of what a run learned and found, from the files that it left.
 
 - `chosen_queries`, `ranked_rows`, `rank_lists`: what single queries found, as a page
-- `pair_counts`, `run_scalars`, `curves`, `plots`: curves, as PNG files
+- `curve_data`, `plots`, `curves`: curves as PNG files
 """

@@ -45,23 +45,22 @@ def choose_queries(average_precision: NDArray[np.float64], count: int, *, seed: 
 
 
 def choose_changes(
-    before: NDArray[np.float64], after: NDArray[np.float64], count: int, names: tuple[str, str]
+    before: NDArray[np.float64], after: NDArray[np.float64], count: int, change: str
 ) -> list[Group]:
     """The queries whose average precision rose and fell most; those where it did not are left out.
 
     Args:
         before, after: (Q,) average precision of the same queries, NaN where they do not count.
         count: queries of each group, at most.
-        names: what found the one and the other.
+        change: its name, such as "A to B".
     """
     gain = after - before
     rising, falling = _rising(-gain), _rising(gain)
     gained, lost = rising[gain[rising] > 0], falling[gain[falling] < 0]
     total = f"of {np.count_nonzero(~np.isnan(gain))} queries"
-    what = f"from {names[0]} to {names[1]}; {{}} {total} {{}}"
     return [
-        Group("Largest gains", "AP rises most " + what.format(len(gained), "gain"), gained[:count]),
-        Group("Largest losses", "AP falls most " + what.format(len(lost), "lose"), lost[:count]),
+        Group("Largest gains", f"AP rises most from {change}; {len(gained)} {total} gain", gained[:count]),
+        Group("Largest losses", f"AP falls most from {change}; {len(lost)} {total} lose", lost[:count]),
     ]
 
 

@@ -1,7 +1,7 @@
 """Rank lists as one HTML file: chosen queries of one file of rankings, or of two side by side."""
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,25 +24,15 @@ _MUST_AGREE: Final = ("query_person", "query_camera", "gallery_person", "gallery
 
 
 def write_rank_lists(
-    files: Sequence[str | Path],
-    out: str | Path,
-    *,
-    images: str | Path | None = None,
-    model: str | Path | None = None,
-    count: int = 8,
-    length: int = 10,
-    seed: int = 0,
+    files: Sequence[str | Path], out: str | Path, *, model: str | Path | None = None, **options: Any
 ) -> Path:
     """Write the page.
 
     Args:
         files: one file of saved rankings, or two of the same queries and gallery.
         out: the page, ``.html``; any other name is a folder, which gets ``rank_lists.html``.
-        images: folder in which images are looked for, whose saved paths lead nowhere.
         model: model file whose calibration says how probable each similarity makes a match.
-        count: queries of each group.
-        length: images shown of each ranking.
-        seed: of the random queries.
+        options: as `render_rank_lists`.
 
     Returns:
         The page's path.
@@ -51,62 +41,52 @@ def write_rank_lists(
         EvaluationError: files of other queries or galleries, or probabilities that cannot be had.
         MDPRError, OSError, TypeError, ValueError: files that cannot be read or written.
     """
-    rankings = [load_rankings(file) for file in files]
-    probability = None if model is None else _probability(model, rankings, files)
-    names = distinct_names(files)
+    rankings = dict(zip(distinct_names(files), map(load_rankings, files), strict=True))
+    probability = None if model is None else _probability(model, rankings)
     page = Path(out) if Path(out).suffix in (".html", ".htm") else Path(out) / "rank_lists.html"
-    html = render_rank_lists(
-        rankings, names, images=images, probability=probability, count=count, length=length, seed=seed
-    )
+    html = render_rank_lists(rankings, probability=probability, **options)
     with write_atomically(page, "wb") as stream:
         stream.write(html.encode(errors="replace"))
     return page
 
 
 def render_rank_lists(
-    rankings: Sequence[SavedRankings],
-    names: Sequence[str],
+    rankings: Mapping[str, SavedRankings],
     *,
-    images: str | Path | None = None,
     probability: Callable[[float], float] | None = None,
+    images: str | Path | None = None,
     count: int = 8,
     length: int = 10,
     seed: int = 0,
 ) -> str:
-    """The page's HTML, of one file's rankings or of two of the same images, and what to call each.
+    """The page's HTML.
 
-    ``probability`` says from a cosine similarity how likely two images show one person; for the others see
-    `write_rank_lists`.
+    Args:
+        rankings: by name, one or two of the same images.
+        probability: that two images show one person, from their cosine similarity.
+        images: folder in which images are looked for, whose saved paths lead nowhere.
+        count: queries of each group.
+        length: images shown of each ranking.
+        seed: of the random queries.
 
     Raises:
         EvaluationError: rankings of different images.
     """
-    first, *others = rankings
+    first, *others = rankings.values()
     groups = choose_queries(first.average_precision, count, seed=seed)
     for other in others:
-        _check_same_images(first, other, names)
-        precisions = (first.average_precision, other.average_precision)
-        groups = choose_changes(*precisions, count, (names[0], names[1])) + groups
-    summary = [
-        (name, float(100 * np.nanmean(one.average_precision)), str(one.measure) or "unknown")
-        for name, one in zip(names, rankings, strict=True)
-    ]
-
-    def rows(query: int) -> list[tuple[str, Any]]:
-        return [
-            (name, ranked_row(one, query, length, probability))
-            for name, one in zip(names, rankings, strict=True)
-        ]
-
+        _check_same_images(rankings)
+        groups[:0] = choose_changes(
+            first.average_precision, other.average_precision, count, " to ".join(rankings)
+        )
     return render_page(
         "mdpr.visualization",
         "rank_lists.html.j2",
         groups=groups,
-        rankings=first,
-        rows=rows,
-        summary=summary,
-        num_counted=int(np.count_nonzero(~np.isnan(first.average_precision))),
-        length=length,
+        rankings=rankings,
+        first=first,
+        mean=np.nanmean,
+        row=partial(ranked_row, length=length, probability=probability),
         picture=_pictures(images),
         size=THUMBNAIL,
     )
@@ -121,25 +101,24 @@ def distinct_names(files: Sequence[str | Path]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(path) for path in paths]
 
 
-def _check_same_images(first: SavedRankings, other: SavedRankings, names: Sequence[str]) -> None:
+def _check_same_images(rankings: Mapping[str, SavedRankings]) -> None:
     for name in _MUST_AGREE:
-        if not np.array_equal(getattr(first, name), getattr(other, name)):
+        if not np.array_equal(*(getattr(one, name) for one in rankings.values())):
             raise EvaluationError(
-                f"{names[0]} and {names[1]} differ in '{name}': rankings side by side need the same "
+                f"{' and '.join(rankings)} differ in '{name}': rankings side by side need the same "
                 "queries and the same gallery, in one order"
             )
 
 
-def _probability(
-    model: str | Path, rankings: Sequence[SavedRankings], files: Sequence[str | Path]
-) -> Callable[[float], float]:
+def _probability(model: str | Path, rankings: Mapping[str, SavedRankings]) -> Callable[[float], float]:
     stored = read_model_file(model).metadata["calibration"]
     if stored is None:
         raise EvaluationError(f"{model} has no calibration: `mdpr calibrate ... --model {model}` makes one")
-    if not any(one.measure == "cosine" for one in rankings):
+    measures = [str(one.measure) or "unknown" for one in rankings.values()]
+    if "cosine" not in measures:
         raise EvaluationError(
-            f"no probabilities for {', '.join(map(str, files))}: they belong to cosine similarities, and the "
-            f"distances are of the kind {str(rankings[0].measure) or 'unknown'!r}"
+            f"no probabilities for {', '.join(rankings)}: they belong to cosine similarities, and the "
+            f"distances are of the kind {measures[0]!r}"
         )
     return Calibration.from_dict(stored).probability
 
