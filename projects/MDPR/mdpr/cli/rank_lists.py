@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--out", type=Path, required=True, help="page (.html), or a folder for rank_lists.html")
     add("--images", type=Path, help="folder of images that are no longer where the file says")
-    add("--model", type=Path, help="calibrated model file: also show probabilities")
+    add("--model", type=Path, help="calibrated model file of the first: show its probabilities")
     add("--count", type=int, default=8, help="queries of each group (default: %(default)s)")
     add("--length", type=int, default=10, help="images of each ranking (default: %(default)s)")
     add("--seed", type=int, default=0, help="of the random queries (default: %(default)s)")

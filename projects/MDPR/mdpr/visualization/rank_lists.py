@@ -31,7 +31,7 @@ def write_rank_lists(
     Args:
         files: one file of saved rankings, or two of the same queries and gallery.
         out: the page, ``.html``; any other name is a folder, which gets ``rank_lists.html``.
-        model: model file whose calibration says how probable each similarity makes a match.
+        model: of the first file; its calibration says how probable each similarity makes a match.
         options: as `render_rank_lists`.
 
     Returns:
@@ -42,7 +42,7 @@ def write_rank_lists(
         MDPRError, OSError, TypeError, ValueError: files that cannot be read or written.
     """
     rankings = dict(zip(distinct_names(files), map(load_rankings, files), strict=True))
-    probability = None if model is None else _probability(model, rankings)
+    probability = None if model is None else _probability(model, *next(iter(rankings.items())))
     page = Path(out) if Path(out).suffix in (".html", ".htm") else Path(out) / "rank_lists.html"
     html = render_rank_lists(rankings, probability=probability, **options)
     with write_atomically(page, "wb") as stream:
@@ -63,7 +63,7 @@ def render_rank_lists(
 
     Args:
         rankings: by name, one or two of the same images.
-        probability: that two images show one person, from their cosine similarity.
+        probability: that two images show one person, from a cosine similarity of the first rankings.
         images: folder in which images are looked for, whose saved paths lead nowhere.
         count: queries of each group.
         length: images shown of each ranking.
@@ -86,7 +86,8 @@ def render_rank_lists(
         rankings=rankings,
         first=first,
         mean=np.nanmean,
-        row=partial(ranked_row, length=length, probability=probability),
+        row=partial(ranked_row, length=length),
+        probability=probability,
         picture=_pictures(images),
         size=THUMBNAIL,
     )
@@ -110,15 +111,14 @@ def _check_same_images(rankings: Mapping[str, SavedRankings]) -> None:
             )
 
 
-def _probability(model: str | Path, rankings: Mapping[str, SavedRankings]) -> Callable[[float], float]:
+def _probability(model: str | Path, name: str, rankings: SavedRankings) -> Callable[[float], float]:
     stored = read_model_file(model).metadata["calibration"]
     if stored is None:
         raise EvaluationError(f"{model} has no calibration: `mdpr calibrate ... --model {model}` makes one")
-    measures = [str(one.measure) or "unknown" for one in rankings.values()]
-    if "cosine" not in measures:
+    if rankings.measure != "cosine":
         raise EvaluationError(
-            f"no probabilities for {', '.join(rankings)}: they belong to cosine similarities, and the "
-            f"distances are of the kind {measures[0]!r}"
+            f"no probabilities for {name}: they belong to cosine similarities, and its distances are of the "
+            f"kind {str(rankings.measure) or 'unknown'!r}"
         )
     return Calibration.from_dict(stored).probability
 
