@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from mdpr.cli.main import main
 from mdpr.evaluation import RankingOptions, SavedRankings, rank_features, save_rankings
@@ -126,9 +127,10 @@ def test_scalars_are_those_of_the_run(axes):
     }
 
 
-def test_a_run_gives_every_picture(problem, tmp_path, capsys):
-    run = tmp_path / "run"
+def test_a_run_gives_every_picture(problem, tmp_path, capsys, monkeypatch):
+    run, names = tmp_path / "run", []
     run.mkdir()
+    monkeypatch.setattr(Axes, "legend", lambda axes, **_: names.extend(axes.get_legend_handles_labels()[1]))
     (run / "metrics.json").write_text("".join(json.dumps(line) + "\n" for line in LINES))
     save_rankings(run / "Set_rankings.npz", problem.rankings)
     save_features(run / "Set_features.npz", problem.saved)
@@ -148,6 +150,8 @@ def test_a_run_gives_every_picture(problem, tmp_path, capsys):
         )
     ]
     assert capsys.readouterr().out.splitlines() == list(map(str, pictures))
+    assert {"Set", "run"} <= set(names)
+    assert not any("/" in name for name in names)
     for picture in pictures:
         with Image.open(picture) as image:
             assert min(image.size) > 400

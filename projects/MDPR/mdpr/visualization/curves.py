@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -50,12 +50,11 @@ def write_curves(sources: Sequence[str | Path], out: str | Path, *, embedding: s
     matplotlib, figure = optional("matplotlib", "pictures"), optional("matplotlib.figure", "pictures")
     if embedding == "umap":
         optional("umap", "umap")  # before anything is drawn
-    files = [file for source in sources for file in _files(Path(source))]
-    loaded = list(zip(_names(files), map(_load, files), strict=True))
+    loaded = [(file, _load(file)) for source in sources for file in _files(Path(source))]
     cycle = matplotlib.cycler(color=plots.COLOURS, linestyle=plots.LINES)
     written = []
     for picture, (kind, draw, panels) in PICTURES.items():
-        shown = [(name, data) for name, data in loaded if isinstance(data, kind)]
+        shown = {file: data for file, data in loaded if isinstance(data, kind)}
         if not shown:
             continue
         if picture == "embedding_map":
@@ -64,7 +63,7 @@ def write_curves(sources: Sequence[str | Path], out: str | Path, *, embedding: s
         with matplotlib.rc_context({"axes.prop_cycle": cycle}):
             canvas = figure.Figure(figsize=(6.4 * columns, 4.4), layout="constrained")
             axes = canvas.subplots(1, columns, squeeze=False)[0]
-            for place, (name, data) in enumerate(shown):
+            for place, (name, data) in enumerate(zip(_names(shown), shown.values(), strict=True)):
                 draw(axes[place if panels else 0], name, data)
             _finish(axes)
             with write_atomically(Path(out, f"{picture}.png"), "wb") as stream:
@@ -96,7 +95,7 @@ def _files(source: Path) -> Iterator[Path]:
     yield from found
 
 
-def _names(files: Sequence[Path]) -> list[str]:
+def _names(files: Iterable[Path]) -> list[str]:
     """Of a run its folder's name, of others their own."""
     return distinct_names([file.absolute().parent if file.suffix == ".json" else file for file in files])
 
