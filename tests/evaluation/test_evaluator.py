@@ -195,7 +195,9 @@ def test_files_that_the_config_asks_for(tmp_path):
     plain = run(ReidEvaluator(config(), NUM_QUERY), data)
     scores = score_saved_features(saved)
     assert {name: plain[name] for name in scores} == scores
+    assert load_rankings(tmp_path / "Duke_rankings.npz").measure == "cosine of expanded features"
     rankings = load_rankings(tmp_path / "Duke+rerank_rankings.npz")
+    assert rankings.measure == "re-ranked cosine of expanded features"
     assert rankings.ranked.shape == (NUM_QUERY, 7)
     assert 100 * np.nanmean(rankings.average_precision) == result["mAP"]
     assert rankings.query_path.tolist() == paths[:NUM_QUERY]

@@ -69,6 +69,12 @@ def test_wrong_values_are_named_before_anything_is_evaluated(options, message):
         ReidEvaluator(config(*options), 20)
 
 
+def test_what_distances_are_says_whether_features_were_expanded():
+    assert EvaluationSettings.from_config(config()).measure == "cosine"
+    expanded = config("TEST.AQE.ENABLED", True, "TEST.METRIC", "euclidean")
+    assert EvaluationSettings.from_config(expanded).measure == "euclidean of expanded features"
+
+
 def test_wrong_types_are_named():
     cfg = config()
     cfg.TEST.MDPR.SAVE_FEATURES = "yes"

@@ -21,6 +21,8 @@ SUBCOMMANDS = {
     "benchmark-inference": "time every way to run a model on this machine",
     "describe": "say what is in a model file",
     "compress": "make the embeddings of a model file short",
+    "curves": "CMC, ROC, similarities, losses and more as pictures, from the files of runs",
+    "rank-lists": "what single queries found, as a page, from saved rankings",
     "replay": "compute a step that was not finite again, and say where it breaks",
     "gallery": "keep known images of persons, and find whom a new one shows",
     "doctor": "check this machine: what is installed, and whether it computes what it should",

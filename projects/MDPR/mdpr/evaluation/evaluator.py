@@ -189,7 +189,8 @@ class ReidEvaluator(FastReidEvaluator):
         logger.info("Features written to %s", save_features(self._file("features"), saved))
 
     def _save_rankings(self, ranking: RankingResult, labels: RetrievalLabels, setting: str) -> None:
-        saved = SavedRankings.of(ranking, labels, self._paths)
+        measure = self.settings.measure if setting == PLAIN else f"re-ranked {self.settings.measure}"
+        saved = SavedRankings.of(ranking, labels, self._paths, measure)
         file = self._file("rankings", setting)
         logger.info("Rankings written to %s", save_rankings(file, saved))
 

@@ -49,6 +49,11 @@ class EvaluationSettings:
     save_features: bool = False
     save_rankings: bool = False
 
+    @property
+    def measure(self) -> str:
+        """What distances are, before any re-ranking."""
+        return self.metric if self.expansion is None else f"{self.metric} of expanded features"
+
     @classmethod
     def from_config(cls, cfg: CfgNode) -> "EvaluationSettings":
         """Read a config; one of fast-reid without ``TEST.MDPR`` has its defaults.

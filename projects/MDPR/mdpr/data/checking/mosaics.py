@@ -1,7 +1,5 @@
 """Rows of small images for the page, each row one picture embedded in it."""
 
-import base64
-import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +9,10 @@ from PIL import Image, ImageOps
 from mdpr.data.checking.entries import Entry
 from mdpr.data.checking.findings import ImageFacts, counted
 from mdpr.data.images import ImageReadError, read_rgb
+from mdpr.pages import image_uri
 
 CELL_WIDTH, CELL_HEIGHT, GAP = 64, 128, 4  # pixels
 BACKGROUND = (226, 230, 236)
-JPEG_QUALITY = 85
 ROWS, COLUMNS = 6, 12
 
 
@@ -58,9 +56,7 @@ def strip(paths: Sequence[str]) -> str:
     sheet = Image.new("RGB", (len(cells) * (CELL_WIDTH + GAP) - GAP, CELL_HEIGHT), BACKGROUND)
     for place, cell in enumerate(cells):
         sheet.paste(cell, (place * (CELL_WIDTH + GAP), 0))
-    buffer = io.BytesIO()
-    sheet.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return image_uri(sheet)
 
 
 def _spread(values: Sequence, count: int) -> list:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from fastreid.data.datasets.bases import ImageDataset
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mdpr.data.checking.entries import entries_of
 from mdpr.data.checking.findings import CheckReport
@@ -11,21 +10,17 @@ from mdpr.data.checking.mosaics import COLUMNS, identity_mosaics, strip
 from mdpr.data.checking.tables import SPLIT_COLUMNS, image_rows, split_rows, verdict
 from mdpr.data.datasets.base import SPLITS
 from mdpr.files import write_atomically
+from mdpr.pages import render_page as render
 
 DETAILS_SHOWN = 1000  # of each finding, so that the page of a ruined set still opens
 
 
 def render_page(report: CheckReport, dataset: ImageDataset) -> str:
     """The page's HTML."""
-    environment = Environment(
-        loader=PackageLoader("mdpr.data.checking"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     entries = entries_of(dataset)
-    return environment.get_template("report.html.j2").render(
+    return render(
+        "mdpr.data.checking",
+        "report.html.j2",
         report=report,
         verdict=verdict(report),
         level=report.findings[0].severity.value if report.findings else "fine",

@@ -6,7 +6,7 @@ Letters: Q query images, G gallery images, K images kept of each ranking.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +31,7 @@ _LAYOUT: Final[Layout] = {
     "gallery_person": (np.int64, "G"),
     "gallery_camera": (np.int64, "G"),
     "gallery_path": (np.str_, "G"),
+    "measure": (np.str_, ""),
 }
 _OF_RESULT: Final = ("average_precision", "inverse_negative_penalty", "num_matches", "first_match_rank")
 
@@ -51,6 +52,8 @@ class SavedRankings:
         query_person, query_camera: (Q,) int64.
         query_path: (Q,) str image files, "" where unknown.
         gallery_person, gallery_camera, gallery_path: (G,) likewise.
+        measure: () str, what the distances are: "cosine" (1 - similarity), "euclidean" (squared), another
+            text where they were made from these; "" in files of versions that did not say.
 
     Raises:
         TypeError: an array of another dtype.
@@ -70,9 +73,10 @@ class SavedRankings:
     gallery_person: NDArray[np.int64]
     gallery_camera: NDArray[np.int64]
     gallery_path: NDArray[np.str_]
+    measure: NDArray[np.str_] = field(default_factory=lambda: np.array(""))
 
     def __post_init__(self) -> None:
-        check_layout({field.name: getattr(self, field.name) for field in fields(self)}, _LAYOUT)
+        check_layout({name: getattr(self, name) for name in _LAYOUT}, _LAYOUT)
         num_gallery = len(self.gallery_person)
         if self.ranked.size and not -1 <= np.min(self.ranked) <= np.max(self.ranked) < num_gallery:
             raise ValueError(
@@ -82,7 +86,11 @@ class SavedRankings:
 
     @classmethod
     def of(
-        cls, result: RankingResult, labels: RetrievalLabels, paths: Sequence[str] | None = None
+        cls,
+        result: RankingResult,
+        labels: RetrievalLabels,
+        paths: Sequence[str] | None = None,
+        measure: str = "",
     ) -> "SavedRankings":
         """Put together what a ranking found.
 
@@ -90,6 +98,7 @@ class SavedRankings:
             result: with its nearest gallery images (``RankingOptions.top_k``).
             labels: of the images.
             paths: of all images, queries first; None where unknown.
+            measure: of the distances; "" where unknown.
 
         Raises:
             ValueError: a result without its nearest images, or another number of paths.
@@ -113,6 +122,7 @@ class SavedRankings:
             gallery_person=labels.gallery_person,
             gallery_camera=labels.gallery_camera,
             gallery_path=files[labels.num_query :],
+            measure=np.array(measure),
         )
 
 
@@ -131,4 +141,4 @@ def load_rankings(file: str | Path) -> SavedRankings:
     Raises:
         FileNotFoundError, TypeError, ValueError: as `read_record`.
     """
-    return read_record(file, SavedRankings, _LAYOUT)
+    return read_record(file, SavedRankings, _LAYOUT, optional=("measure",))

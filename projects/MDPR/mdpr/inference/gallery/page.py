@@ -1,14 +1,13 @@
 """Answers to look at: as a table, and as one HTML file that needs no other."""
 
-from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from tabulate import tabulate
 
 from mdpr.files import write_atomically
 from mdpr.inference.gallery.search import Answer
+from mdpr.pages import render_page
 
 
 def answers_table(names: Sequence[str], answers: Sequence[Answer]) -> str:
@@ -29,15 +28,7 @@ def write_page(
     names: Sequence[str], answers: Sequence[Answer], pictures: Sequence[bytes], title: str, file: str | Path
 ) -> None:
     """Write a page of pictures: of each query its name, its own JPEG (or nothing), and its matches."""
-    environment = Environment(
-        loader=PackageLoader("mdpr.inference.gallery"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["picture"] = lambda jpeg: f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
     queries = list(zip(names, answers, pictures, strict=True))
-    page = environment.get_template("answers.html.j2").render(title=title, queries=queries)
+    page = render_page("mdpr.inference.gallery", "answers.html.j2", title=title, queries=queries)
     with write_atomically(file, "wb") as stream:
         stream.write(page.encode())
