@@ -11,7 +11,7 @@ from mdpr.evaluation.distances.sources import row_blocks
 from mdpr.evaluation.ranking.labels import RetrievalLabels
 from mdpr.evaluation.ranking.ranking import rank_features
 from mdpr.evaluation.saved_files.features import SavedFeatures
-from mdpr.inference.extraction.row import optional
+from mdpr.inference.extras import optional
 
 BINS: Final = 2000  # of cosine similarity from -1 to 1
 Counts: TypeAlias = NDArray[np.int64]

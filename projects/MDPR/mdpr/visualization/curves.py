@@ -11,7 +11,7 @@ from mdpr.errors import EvaluationError
 from mdpr.evaluation.saved_files.features import SavedFeatures, load_features
 from mdpr.evaluation.saved_files.rankings import SavedRankings, load_rankings
 from mdpr.files import write_atomically
-from mdpr.inference.extraction.row import optional
+from mdpr.inference.extras import optional
 from mdpr.visualization import plots
 from mdpr.visualization.rank_lists import distinct_names
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from mdpr.inference.extraction.row import optional
+from mdpr.inference.extras import optional
 from mdpr.visualization.maps import ImageMaps
 from mdpr.visualization.match import Share
 

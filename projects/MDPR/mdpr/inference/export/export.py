@@ -109,6 +109,8 @@ def write(reference: Embedder, path: Path, form: dict[str, str], calibration: Se
     network, compression, known = portable_form(reference.network), reference.compression, reference.file
     metadata = dict(metadata_of(network, reference.cfg) if known is None else known.metadata)
     metadata |= {"fingerprint": f"{metadata['fingerprint']}-{to}-{precision}", "export": form}
+    if precision == "int8":
+        metadata["calibration"] = None  # its similarities are others; `mdpr calibrate` finds theirs
     compute_in(network, DTYPES.get(precision, torch.float32))
     if to == "safetensors":
         weights = network.state_dict()
