@@ -111,8 +111,8 @@ def feature_rows(height: int, last_stride: int) -> int:
 
 def feature_dim(node: CfgNode) -> int:
     """D, numbers of the test feature that ``MODEL.MDPR`` says."""
-    widths = node.HARD_BRANCH * (1 + node.NUM_PARTS) + node.SOFT_BRANCH * 2 + node.FUSION * 4
-    return widths * node.EMBEDDING_DIM
+    widths = ((node.HARD_BRANCH, 1 + node.NUM_PARTS), (node.SOFT_BRANCH, 2), (node.FUSION, 4))
+    return sum(width for branch, width in widths if branch) * node.EMBEDDING_DIM
 
 
 def _check_nested(cfg: CfgNode) -> None:

@@ -110,7 +110,7 @@ def write(reference: Embedder, path: Path, form: dict[str, str], calibration: Se
     metadata = dict(metadata_of(network, reference.cfg) if known is None else known.metadata)
     metadata |= {"fingerprint": f"{metadata['fingerprint']}-{to}-{precision}", "export": form}
     if precision == "int8":
-        metadata["calibration"] = None  # its similarities are others; `mdpr calibrate` finds theirs
+        metadata["calibration"] = None  # of other similarities
     compute_in(network, DTYPES.get(precision, torch.float32))
     if to == "safetensors":
         weights = network.state_dict()
