@@ -81,7 +81,10 @@ def test_weights_of_the_authors_release(network, tmp_path, capsys):
     assert main(["pack", str(tmp_path / "official.pth"), str(target), *size]) == 0
     np.testing.assert_allclose(Embedder(target)(IMAGES), Embedder(network)(IMAGES), atol=1e-5)
     assert main(["pack", str(tmp_path / "official.pth"), str(tmp_path / "paper.safetensors")]) == 0
-    assert read_model_file(tmp_path / "paper.safetensors").metadata["preprocessing"]["size"] == [384, 192]
+    content = read_model_file(tmp_path / "paper.safetensors").metadata
+    assert content["preprocessing"]["size"] == [384, 192]
+    assert content["training_data"] == {"names": [], "identities": 4}  # whose, the weights do not tell
+    assert "not stated, 4 identities" in capsys.readouterr().out
 
 
 def test_other_architectures_travel_as_they_are(tmp_path):

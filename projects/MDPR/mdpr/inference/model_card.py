@@ -45,7 +45,7 @@ def _sections(file: ModelFile) -> dict[str, list[tuple[str, str]]]:
             ("description", content.get("description") or _NOT_STATED),
             ("licence", content["licence"] or _NOT_STATED),
             ("made with", ", ".join(f"{k} {v}" for k, v in content["code_version"].items() if v)),
-            ("trained on", f"{', '.join(data['names'])}, {data['identities']} identities"),
+            ("trained on", f"{', '.join(data['names']) or _NOT_STATED}, {data['identities']} identities"),
             ("file", f"{file.path.stat().st_size / 1e6:.1f} MB, SHA-256 {file.checksum}"),
             ("fingerprint", content["fingerprint"]),
         ],

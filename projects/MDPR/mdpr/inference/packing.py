@@ -75,10 +75,14 @@ def pack_weights(
         implied = {**(_RECIPE if config is None else {}), **implied_overrides(ours)}
     elif config is None:
         raise CheckpointError(
-            f"{weights} holds no MDPR network, whose config could be read off: name its config"
+            f"{weights} holds no MDPR network, whose config could be read off: name it by --config"
         )
     given = [str(part) for pair in {**implied, "MODEL.DEVICE": "cpu"}.items() for part in pair]
     cfg, _ = make_config(str(config or ""), [*given, *options])
+    if config is None and "DATASETS.NAMES" not in options:
+        cfg = changed(
+            cfg, "DATASETS.NAMES", ()
+        )  # weights do not tell, and fast-reid's default would be a claim
     pack(from_config(cfg, weights), path, **about)
 
 
