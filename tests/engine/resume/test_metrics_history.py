@@ -10,6 +10,7 @@ from mdpr.engine.resume.metrics_history import (
     restore_history,
     truncate_metrics,
 )
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 
 def write_lines(path, steps, tail=""):
@@ -33,6 +34,21 @@ def test_lines_of_steps_to_be_done_again_go(tmp_path, first_step, kept, tail):
 
 def test_no_file_yet(tmp_path):
     assert truncate_metrics(tmp_path / "metrics.json", 5) == -1
+
+
+def test_an_epoch_whose_evaluation_was_killed_is_in_both_curves(tmp_path):
+    """It begins again with the evaluation, so what it logs is of a step before the first that it does."""
+    write_lines(tmp_path / "metrics.json", [3])
+    with EventStorage(8) as storage:
+        storage.iter = 7
+        storage.put_scalar("mAP", 50.0, smoothing_hint=False)
+        for writer in curve_writers(str(tmp_path), 8):
+            writer.write()
+            writer.close()
+    assert steps_in(tmp_path / "metrics.json") == [3, 7]
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert [event.step for event in events.Scalars("mAP")] == [7]
 
 
 def log(storage, first, last, writer, every=4):

@@ -47,7 +47,7 @@ def run_status(folder: str | Path) -> str:
 
 def read_metrics(path: Path) -> list[Line]:
     """The lines of a ``metrics.json`` that may be being written; what is no whole line is left out."""
-    lines = []
+    lines: list[Line] = []
     for text in path.read_bytes().splitlines() if path.is_file() else ():
         try:
             line = json.loads(text)
