@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tabulate import tabulate
 
@@ -31,6 +32,12 @@ def write_results(output_dir: str | Path, results: Mapping[str, Mapping[str, flo
         json.dump(content, file, indent=2)
         file.write("\n")
     return path
+
+
+def read_results(output_dir: str | Path) -> dict[str, Any]:
+    """What ``results.json`` of a run's folder holds; empty where there is none yet."""
+    path = Path(output_dir) / "results.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def results_table(results: Mapping[str, Mapping[str, float]]) -> str:
