@@ -24,7 +24,7 @@ _KEYS: Final = (
 )
 _ROW_KEYS: Final = ("config", "options")
 CHECKPOINTS: Final = ("all", "final", "none")
-_FOLDER_NAME: Final = re.compile(r"[\w+=.,-]+")
+_FOLDER_NAME: Final = re.compile(r"[\w+][\w+=., -]*(?<! )")
 _TRAIN: Final = (sys.executable, "-m", "mdpr", "train")
 
 
@@ -149,7 +149,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _row(path: Path, name: str, values: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
     """Config and options of a row."""
     if not _FOLDER_NAME.fullmatch(name):
-        raise ConfigError(f"{path}: row {name!r} names a folder: expected letters, digits and + - _ . , =")
+        raise ConfigError(f"{path}: row {name!r} names a folder: expected letters, digits, spaces and + - _ . , =")
     for key in values:
         _known(key, _ROW_KEYS, f"{path}: row {name!r} has no key")
     config = path.parent / str(values.get("config", ""))
