@@ -93,7 +93,7 @@ def ranked(dataset: SynthPersons, stripes: int) -> RankingResult:
     with ProcessPoolExecutor() as pool:
         features = [np.stack(list(pool.map(read, part[0], chunksize=64))) for part in (query, gallery)]
     labels = RetrievalLabels(*(np.array(column) for part in (query, gallery) for column in part[1:]))
-    return rank_features(*features, labels)
+    return rank_features(features[0], features[1], labels)
 
 
 def _columns(items: Iterable[Item]) -> list[tuple]:
@@ -173,7 +173,7 @@ def sections(results: Results, picture: str) -> list[str]:
             ladder,
             ("level", "look-alikes", "occluded", "carrying", "cast", "box error", "mAP %"),
         ),
-        f"Of these images of SynthPersonsXL, {100 * seen['images']:.0f} % show something carried, which covers "
+        f"{100 * seen['images']:.0f} % of these images of SynthPersonsXL show something carried: it covers "
         f"{100 * seen['covered']:.0f} % of the image on average.",
         "The difference of two histograms on the test splits, and half the width of its 95 % interval:",
         table(
