@@ -11,8 +11,10 @@ from fastreid.utils import comm
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mdpr.data.validation import evaluated_sets
 from mdpr.engine.data_parallel import broadcast_buffers, unwrapped
 from mdpr.engine.feature_extraction import extract_features
+from mdpr.engine.fingerprint import fingerprint_of
 from mdpr.engine.network import evaluated_form
 from mdpr.engine.results import results_table, write_results
 from mdpr.evaluation import ReidEvaluator, SubmissionWriter
@@ -37,7 +39,7 @@ def evaluate_sets(
     model: nn.Module,
     build_evaluator: Callable[[CfgNode, str], tuple[DataLoader, ReidEvaluator]],
 ) -> OrderedDict[str, Any]:
-    """Evaluate on every set of ``DATASETS.TESTS``, log one table of them all, and write
+    """Evaluate on every set of `evaluated_sets`, log one table of them all, and write
     ``OUTPUT_DIR/results.json``. Every process must call it.
 
     Returns:
@@ -53,7 +55,7 @@ def evaluate_sets(
     model = evaluated_form(cfg, model)
     results: OrderedDict[str, Any] = OrderedDict()
     reported: dict[str, dict[str, float]] = {}
-    tests = [(name, *build_evaluator(cfg, name)) for name in cfg.DATASETS.TESTS]
+    tests = [(name, *build_evaluator(cfg, name)) for name in evaluated_sets(cfg)]
     for number, (name, loader, evaluator) in enumerate(tests, 1):
         logger.info("Evaluating on %s (%d of %d)", name, number, len(tests))
         extract_features(cfg, model, loader, evaluator)
@@ -64,6 +66,6 @@ def evaluate_sets(
         for setting, values in evaluator.results_by_setting.items():
             reported[name + setting] = dict(values)
     if reported:
-        path = write_results(cfg.OUTPUT_DIR, reported)
+        path = write_results(cfg.OUTPUT_DIR, reported, fingerprint_of(cfg))
         logger.info("Results, also in %s:\n%s", path, results_table(reported))
     return next(iter(results.values())) if len(results) == 1 else results

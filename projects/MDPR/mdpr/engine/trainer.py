@@ -48,6 +48,7 @@ from torch.utils.data import DataLoader
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
 from mdpr.checkpoint.reading import AVERAGED
 from mdpr.data.loader import build_test_loader, build_train_loader
+from mdpr.data.validation import evaluated_sets
 from mdpr.engine.data_parallel import distribute
 from mdpr.engine.evaluate_sets import evaluate_sets, evaluator_of
 from mdpr.engine.evaluations import Evaluations, shared_scores
@@ -252,7 +253,8 @@ class Trainer(DefaultTrainer):
         """
         with self.clock.evaluating():
             self._last_eval_results = self.test(self.cfg, self.step.model_to_evaluate)
-        first_set = self.cfg.DATASETS.TESTS[0] if len(self.cfg.DATASETS.TESTS) > 1 else None
+        tests = evaluated_sets(self.cfg)
+        first_set = tests[0] if len(tests) > 1 else None
         self.evaluations.add(self.epoch + 1, shared_scores(self._last_eval_results, first_set))
         return self._last_eval_results
 

@@ -42,7 +42,7 @@ class RunLogger(ABC):
 
     @abstractmethod
     def finish(self, results: Mapping[str, Any], succeeded: bool) -> None:
-        """Take the content of ``results.json``, and whether the run came to its end: nothing follows."""
+        """Take the scores in ``results.json``, and whether the run came to its end: nothing follows."""
 
 
 def check_loggers(cfg: CfgNode) -> None:

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -62,7 +63,10 @@ class LoggerWriter(EventWriter):
             target = self._open(cfg, resumed)
             for line in iter(self._lines.get, None):
                 target.log(*line)
-            target.finish(read_results(cfg.OUTPUT_DIR), self._succeeded)
+            results: dict[str, dict[str, float]] = {}
+            with suppress(FileNotFoundError):  # nothing was evaluated
+                results, _ = read_results(cfg.OUTPUT_DIR)
+            target.finish(results, self._succeeded)
         except Exception as error:
             logger.warning("%s failed, and the run goes on without it: %r", self._name, error)
 
