@@ -97,8 +97,12 @@ class Study:
         ]
 
 
-def read_study(file: str | Path) -> Study:
+def read_study(file: str | Path, output: str | Path | None = None) -> Study:
     """Read a study file. Paths of configs start at its folder, ``output`` where this process is.
+
+    Args:
+        file: its path.
+        output: folder of the runs; None takes that of the file.
 
     Raises:
         ConfigError: the file, or a config it names, is not there, or does not say what it has to.
@@ -113,7 +117,7 @@ def read_study(file: str | Path) -> Study:
     if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
         raise ConfigError(f"{path}: seeds is {seeds!r}: expected whole numbers, such as [0, 1, 2]")
     name, reference = str(content.get("name", path.stem)), content.get("reference")
-    output = Path(str(content.get("output", f"logs/{name}")))
+    output = Path(str(content.get("output", f"logs/{name}")) if output is None else output)
     if reference is not None:
         _known(reference, rows, f"{path}: reference: there is no row")
     checkpoints, program = content.get("checkpoints", "all"), content.get("program")
