@@ -24,7 +24,7 @@ _KEYS: Final = (
 )
 _ROW_KEYS: Final = ("config", "options")
 CHECKPOINTS: Final = ("all", "final", "none")
-_FOLDER_NAME: Final = re.compile(r"[\w+=.,-]+")
+_FOLDER_NAME: Final = re.compile(r"[\w+=,-][\w+=,. -]*")
 _TRAIN: Final = (sys.executable, "-m", "mdpr", "train")
 
 
@@ -97,12 +97,13 @@ class Study:
         ]
 
 
-def read_study(file: str | Path, output: str | Path | None = None) -> Study:
+def read_study(file: str | Path, *, output: str | Path | None = None, options: Sequence[str] = ()) -> Study:
     """Read a study file. Paths of configs start at its folder, ``output`` where this process is.
 
     Args:
         file: its path.
         output: folder of the runs; None takes that of the file.
+        options: ``KEY VALUE ...`` of all rows, behind those of the file.
 
     Raises:
         ConfigError: the file, or a config it names, is not there, or does not say what it has to.
@@ -123,6 +124,7 @@ def read_study(file: str | Path, output: str | Path | None = None) -> Study:
     checkpoints, program = content.get("checkpoints", "all"), content.get("program")
     _known(checkpoints, CHECKPOINTS, f"{path}: checkpoints cannot be")
     command = _TRAIN if program is None else (sys.executable, str((path.parent / str(program)).resolve()))
+    last = _options(list(options), "--options")
     shared = _options(content.get("options"), f"{path}: options")
     runs = []
     for seed in seeds:
@@ -130,9 +132,9 @@ def read_study(file: str | Path, output: str | Path | None = None) -> Study:
             for row, values in rows.items():
                 config, own = _row(path, str(row), values)
                 on = [f"DATASETS.{key}=('{data_set}',)" for key in ("NAMES", "TESTS") if data_set]
-                options = (*shared, *own, *(part for each in on for part in each.split("=", 1)))
+                given = (*shared, *own, *(part for each in on for part in each.split("=", 1)), *last)
                 folder = output.joinpath(str(row), str(data_set), f"seed{seed}")
-                runs.append(Run(str(row), str(data_set), seed, folder, config, options))
+                runs.append(Run(str(row), str(data_set), seed, folder, config, given))
     if len({run.folder for run in runs}) < len(runs):
         raise ConfigError(f"{path}: a seed or a data set is named twice")
     return Study(name, path, output, tuple(runs), reference, command, str(checkpoints))
@@ -153,7 +155,9 @@ def _read(path: Path) -> dict[str, Any]:
 def _row(path: Path, name: str, values: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
     """Config and options of a row."""
     if not _FOLDER_NAME.fullmatch(name):
-        raise ConfigError(f"{path}: row {name!r} names a folder: expected letters, digits and + - _ . , =")
+        raise ConfigError(
+            f"{path}: row {name!r} names a folder: expected letters, digits, spaces and + - _ = , ."
+        )
     for key in values:
         _known(key, _ROW_KEYS, f"{path}: row {name!r} has no key")
     config = path.parent / str(values.get("config", ""))
