@@ -6,9 +6,10 @@ import pytest
 import torch
 from fastreid.modeling.backbones import build_backbone
 from fastreid.modeling.meta_arch import build_model
-from mdpr.checkpoint.pretrained import load_backbone_weights
+from mdpr.checkpoint.pretrained import load_backbone_weights, load_pretrained_backbone
 from mdpr.errors import CheckpointError
-from support.configs import tiny_config
+from support.configs import config, tiny_config
+from torch import nn
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +96,12 @@ def test_wrong_shapes_are_counted(imagenet, caplog):
 def test_missing_file_names_the_switch(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no file at .*none.pth.*PRETRAIN False"):
         build_model(pretrained(tmp_path / "none.pth"))
+
+
+def test_missing_luperson_says_where_to_get_it(tmp_path):
+    cfg = config("Duke/mdpr_R101_ibn.yml", "MODEL.BACKBONE.PRETRAIN", True)
+    with pytest.raises(FileNotFoundError, match=r"lup_moco_r101.pth \(GETTING_STARTED.*Duke"):
+        load_pretrained_backbone(nn.Identity(), cfg)
 
 
 def test_no_file_and_no_network_is_one_line(tmp_path, monkeypatch):

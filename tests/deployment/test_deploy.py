@@ -26,6 +26,7 @@ CASES = {
     "one part, one map": ("MODEL.MDPR.NUM_PARTS", 1, "MODEL.MDPR.NUM_ATTENTIONS", 1),
     "three parts, three maps": (*HIGHER, "MODEL.MDPR.NUM_PARTS", 3, "MODEL.MDPR.NUM_ATTENTIONS", 3),
     "three parts, IBN": (*HIGHER, "MODEL.MDPR.NUM_PARTS", 3, *IBN),
+    "stage 3 alone": ("MODEL.MDPR.SOFT_STAGES", [3], "MODEL.MDPR.GUIDED_ATTENTION", False),
     "syncBN": ("MODEL.BACKBONE.NORM", "syncBN", "MODEL.HEADS.NORM", "syncBN"),
 }
 

@@ -3,6 +3,7 @@ from fastreid.config import get_cfg
 from mdpr.config import add_mdpr_config
 from mdpr.errors import ConfigError
 from mdpr.evaluation import (
+    CentralizationOptions,
     EvaluationSettings,
     QueryExpansionOptions,
     RankingOptions,
@@ -32,12 +33,14 @@ def test_every_key_is_read():
             *("TEST.AQE.QE_TIME", 3, "TEST.AQE.QE_K", 8, "TEST.MDPR.PROTOCOL", "cuhk03"),
             *("TEST.MDPR.SAVE_FEATURES", True, "TEST.MDPR.SAVE_RANKINGS", True),
             *("TEST.MDPR.RANKING_LENGTH", 12),
+            *("TEST.MDPR.NFC.ENABLED", True, "TEST.MDPR.NFC.K1", 4, "TEST.MDPR.NFC.K2", 3),
         )
     )
     assert settings == EvaluationSettings(
         metric="euclidean",
         ranking=RankingOptions(protocol="cuhk03", top_k=12),
         rerank=RerankOptions(9, 4, 0.5),
+        centralization=CentralizationOptions(4, 3),
         expansion=QueryExpansionOptions(2.0, 3, 8),
         roc=True,
         save_features=True,
@@ -53,6 +56,7 @@ def test_every_key_is_read():
             ("TEST.RERANK.ENABLED", True, "TEST.RERANK.K1", 0),
             "TEST.RERANK.K1 is 0: expected a whole number of 1 or more",
         ),
+        (("TEST.MDPR.NFC.K2", 0), "TEST.MDPR.NFC.K2 is 0: expected a whole number of 1 or more"),
         (
             ("TEST.AQE.ENABLED", True, "TEST.AQE.QE_K", 0),
             "TEST.AQE.QE_K is 0: expected .* 1 or more",

@@ -14,6 +14,7 @@ from support.configs import tiny_config
 
 E = 16
 ONE_BRANCH = ("MODEL.MDPR.FUSION", False, "MODEL.MDPR.DISTILLATION", False)
+UNGUIDED = ("MODEL.MDPR.GUIDED_ATTENTION", False)
 # switches: width of the test feature over E, and what they take out of the full set of losses
 CASES = {
     "full": ((), 9, ()),
@@ -41,6 +42,15 @@ CASES = {
     "one map": (("MODEL.MDPR.NUM_ATTENTIONS", 1), 9, ("loss_4", "loss_3")),
     "three maps": (("MODEL.MDPR.NUM_ATTENTIONS", 3), 9, ()),
     "one part": (("MODEL.MDPR.NUM_PARTS", 1), 8, ("part_1",)),
+    "stage 4 alone": (("MODEL.MDPR.SOFT_STAGES", [4], *UNGUIDED), 7, (("3",))),
+    "stage 3 alone": (("MODEL.MDPR.SOFT_STAGES", [3], *UNGUIDED), 7, ("4",)),
+    "only soft, stage 3 alone": (
+        ("MODEL.MDPR.HARD_BRANCH", False, *ONE_BRANCH, "MODEL.MDPR.SOFT_STAGES", [3], *UNGUIDED),
+        1,
+        ("hard", "fusion", "distillation", "4"),
+    ),
+    "only the hard branch learns": (("MODEL.MDPR.DISTILLATION_NAME", "DistillationToHard"), 9, ()),
+    "only the soft branch learns": (("MODEL.MDPR.DISTILLATION_NAME", "DistillationToSoft"), 9, ()),
     "IBN": (("MODEL.BACKBONE.WITH_IBN", True), 9, ()),
     "R34": (("MODEL.BACKBONE.DEPTH", "34x"), 9, ()),
 }

@@ -57,6 +57,9 @@ def _method_node() -> CfgNode:
     node.NUM_ATTENTIONS = 2
     # Whether attention at stage 4 guides attention at stage 3.
     node.GUIDED_ATTENTION = True
+    # The stages that the soft content branch looks at: [3, 4], or one of them alone ([3], [4]; an ablation,
+    # which needs GUIDED_ATTENTION False).
+    node.SOFT_STAGES = [3, 4]
     # The hard content branch (uniform horizontal partition).
     node.HARD_BRANCH = True
     # The soft content branch (attention). At least one branch must be on.
@@ -65,7 +68,8 @@ def _method_node() -> CfgNode:
     node.FUSION = True
     # Mutual distillation between the branches; needs both.
     node.DISTILLATION = True
-    # What computes it, by its name in mdpr.LOSS_REGISTRY, as all terms below.
+    # What computes it, by its name in mdpr.LOSS_REGISTRY, as all terms below. "DistillationToHard" and
+    # "DistillationToSoft" keep one of its two directions.
     node.DISTILLATION_NAME = "MutualDistillation"
     # What keeps the attention maps of a stage apart (paper: cosines of what they pooled).
     node.DIVERSITY_NAME = "DiversityLoss"
@@ -97,6 +101,9 @@ def _add_training_keys(solver: CfgNode) -> None:
     solver.ACCUMULATE = 1
     # Steps between two readings of the losses from the device, and two lines of metrics.json, >= 1.
     solver.LOG_PERIOD = 20
+    # Loggers besides metrics.json and TensorBoard, by their names in mdpr.LOGGER_REGISTRY: "WandbLogger"
+    # (Weights & Biases), "MLflowLogger", and those of your project.
+    solver.LOGGERS = []
     # Steps with a loss or gradients that are not finite that a run may leave out, >= 0; one more, and it
     # stops.
     solver.SKIP_NONFINITE = 0
@@ -107,8 +114,8 @@ def _add_training_keys(solver: CfgNode) -> None:
     solver.EMA.DECAY = 0.999
     # Whether MODEL.WEIGHTS takes the averaged weights of a file that has them.
     solver.EMA.LOAD = True
-    # Stop after this many evaluations without a better METRIC (of the first of DATASETS.TESTS);
-    # 0 trains to the last epoch.
+    # Stop after this many evaluations without a better METRIC (of the first of DATASETS.TESTS, or with
+    # DATASETS.VAL_FRACTION of the identities held out); 0 trains to the last epoch.
     solver.EARLY_STOPPING = CfgNode()
     solver.EARLY_STOPPING.PATIENCE = 0
     # mAP, Rank-1, Rank-5, Rank-10 or mINP.
@@ -133,9 +140,20 @@ def _evaluation_node() -> CfgNode:
     node.DEPLOY = ""
     # What convolutions and matrix products compute features in: "fp32", "bf16" or, on GPUs, "fp16".
     node.PRECISION = "fp32"
+    # Names of the embeddings that the test feature is made of, out of hard_global, hard_part_0, ...,
+    # attn_feature4, attn_feature3 and fusion; [] takes all. Training is the same.
+    node.FEATURES = []
     # Test the first so many numbers of the short form, one of MODEL.MDPR.NESTED_DIMS; 0 tests the method's
     # whole feature.
     node.NESTED_DIM = 0
+    # Neighbour feature centralization (NFC): every feature, of query or gallery, gets those of its mutual
+    # neighbours added before anything is compared. Not the paper's.
+    node.NFC = CfgNode()
+    node.NFC.ENABLED = False
+    # Neighbours that are looked at, >= 1.
+    node.NFC.K1 = 2
+    # Among how many of its own neighbours each of them has to have the image, >= 1.
+    node.NFC.K2 = 2
     # Write the features and labels of every test set to OUTPUT_DIR/<DataSet>_features.npz, the file that
     # scripts/evaluate_features.py reads.
     node.SAVE_FEATURES = False
@@ -149,6 +167,10 @@ def _evaluation_node() -> CfgNode:
 
 def add_dataset_config(cfg: CfgNode) -> None:
     """Add the data sets' keys with their defaults, and those of reading images."""
+    # Share of the identities of every set in NAMES that training leaves out, >= 0 and < 1, to choose by: they
+    # are tested as <DataSet>-val, and early stopping and model_best go by the first of these.
+    cfg.DATASETS.VAL_FRACTION = 0.0
+
     cfg.DATASETS.MARKET1501 = CfgNode()
     # Add the 500,000 distractors (folder images/) to the gallery.
     cfg.DATASETS.MARKET1501.WITH_500K = False

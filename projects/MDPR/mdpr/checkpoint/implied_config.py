@@ -25,13 +25,15 @@ def implied_overrides(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
     branch = "hard_branch" if _has(state_dict, "hard_branch.") else "soft_branch"
     blocks = _count(state_dict, f"{branch}.layer3.")
     bottleneck = f"{branch}.layer3.0.conv3.weight" in state_dict
-    embedding = "global_embedding" if branch == "hard_branch" else "embedding4"
-    projection = state_dict[f"{branch}.{embedding}.projection.weight"]
+    one_stage = _has(state_dict, "soft_branch.embedding.")
+    soft_embedding = "embedding" if one_stage else "embedding4"
+    embedding = "global_embedding" if branch == "hard_branch" else soft_embedding
+    width = state_dict[f"{branch}.{embedding}.projection.weight"].shape[0]
     overrides: dict[str, Any] = {
         "MODEL.META_ARCHITECTURE": "MDPR",
         "MODEL.BACKBONE.WITH_IBN": any(".IN." in name for name in state_dict),
-        "MODEL.BACKBONE.FEAT_DIM": projection.shape[1],
-        "MODEL.MDPR.EMBEDDING_DIM": projection.shape[0],
+        "MODEL.BACKBONE.FEAT_DIM": 2048 if bottleneck else 512,
+        "MODEL.MDPR.EMBEDDING_DIM": width,
         "MODEL.MDPR.HARD_BRANCH": _has(state_dict, "hard_branch."),
         "MODEL.MDPR.SOFT_BRANCH": _has(state_dict, "soft_branch."),
         "MODEL.MDPR.FUSION": _has(state_dict, "fusion."),
@@ -42,8 +44,11 @@ def implied_overrides(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
     if overrides["MODEL.MDPR.HARD_BRANCH"]:
         overrides["MODEL.MDPR.NUM_PARTS"] = _count(state_dict, "hard_branch.part_embeddings.")
     if overrides["MODEL.MDPR.SOFT_BRANCH"]:
-        maps = _count(state_dict, "soft_branch.pooling4.embeddings.")
+        pooling = "pooling" if one_stage else "pooling4"
+        maps = _count(state_dict, f"soft_branch.{pooling}.embeddings.")
         overrides["MODEL.MDPR.NUM_ATTENTIONS"] = maps
+        if one_stage:
+            overrides["MODEL.MDPR.SOFT_STAGES"] = [4 if _has(state_dict, "soft_branch.layer4.") else 3]
         guidance = "soft_branch.attention.guidance.weight"
         overrides["MODEL.MDPR.GUIDED_ATTENTION"] = guidance in state_dict
     lengths = sorted(int(name.split(".")[2]) for name in state_dict if name.startswith("nested.classifiers."))

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 PREFIXES = ("module.encoder_q.", "module.backbone.", "encoder_q.", "backbone.", "module.", "base.")
 CLASSIFIERS = ("fc.", "classifier.", "head.", "heads.")
 LEAST_MATCHED_SHARE = 0.5
+LUPERSON = "lup_moco_r101.pth"  # as the authors' release names it
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,14 @@ def load_pretrained_backbone(backbone: nn.Module, cfg: CfgNode) -> MatchReport:
     node = cfg.MODEL.BACKBONE
     path = Path(node.PRETRAIN_PATH).expanduser() if node.PRETRAIN_PATH else _released_weights(cfg)
     if not path.is_file():
+        source = (
+            " (GETTING_STARTED.md of https://github.com/KuilongCui/MDPR says where to get it, and the "
+            "trained Duke checkpoint, which --eval-only MODEL.WEIGHTS takes as it is)"
+        )
         raise FileNotFoundError(
-            f"MODEL.BACKBONE.PRETRAIN_PATH: no file at {path}; give the path of a backbone, or train "
-            "from scratch with MODEL.BACKBONE.PRETRAIN False"
+            f"MODEL.BACKBONE.PRETRAIN_PATH: no file at {path}{source if path.name == LUPERSON else ''}; "
+            "give the path of a backbone, or '' for ImageNet's weights, or train from scratch with "
+            "MODEL.BACKBONE.PRETRAIN False"
         )
     return load_backbone_weights(backbone, state_dict_of(read_checkpoint(path), path), str(path))
 

@@ -9,6 +9,7 @@ from mdpr.errors import did_you_mean
 
 SUBCOMMANDS = {
     "train": "train or evaluate a network",
+    "watch": "say how far a run is, and open its curves while it goes on",
     "evaluate-features": "score saved features, without a network",
     "check-dataset": "read a whole data set and say what would go wrong",
     "calibrate": "find the threshold for a chosen rate of false matches",

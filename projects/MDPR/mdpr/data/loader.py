@@ -14,12 +14,13 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 from mdpr.compat.data_loading import DeviceLoader
 from mdpr.data.pixels import BytePixels
 from mdpr.data.randomness import Purpose, derived_seed
-from mdpr.data.registry import load_dataset
+from mdpr.data.registry import known_datasets, load_dataset
 from mdpr.data.reid_dataset import ReIDDataset
 from mdpr.data.sampling import build_batches
 from mdpr.data.sampling.identities import TrainItem
 from mdpr.data.train_loader import TrainLoader, outlive_one_signal
 from mdpr.data.training_set import TrainingSet
+from mdpr.data.validation import SUFFIX, query_and_gallery, split_identities
 from mdpr.host import usable_cores
 
 logger = logging.getLogger(__name__)
@@ -65,28 +66,40 @@ def build_test_loader(cfg: CfgNode, dataset_name: str) -> tuple[DataLoader, int]
 
 
 def training_items(cfg: CfgNode, *, combineall: bool = False) -> list[TrainItem]:
-    """(path, identity, camera) of every image of ``DATASETS.NAMES``."""
+    """(path, identity, camera) of every image of ``DATASETS.NAMES``, but of identities held out."""
     items = []
     for name in cfg.DATASETS.NAMES:
         dataset = load_dataset(name, cfg, combineall=combineall)
         if comm.is_main_process():
             dataset.show_train()
-        items.extend(dataset.train)
+        items.extend(split_identities(dataset.train, cfg.DATASETS.VAL_FRACTION, name)[0])
     return items
 
 
 def read_test_set(cfg: CfgNode, name: str, transforms: Any = None) -> tuple[ReIDDataset, int]:
-    """Query and then gallery of a set, under ``transforms`` or those of ``INPUT``; and how many queries."""
-    dataset = load_dataset(name, cfg)
-    if comm.is_main_process():
+    """Query and then gallery of a set, under ``transforms`` or those of ``INPUT``; and how many queries.
+
+    Args:
+        cfg: the full config.
+        name: one of `mdpr.data.validation.evaluated_sets`.
+        transforms: of the images.
+    """
+    trained = name if name in known_datasets() else name.removesuffix(SUFFIX)
+    dataset = load_dataset(trained, cfg)
+    query, gallery = dataset.query, dataset.gallery
+    if trained != name:
+        _, held_out = split_identities(dataset.train, cfg.DATASETS.VAL_FRACTION, trained)
+        query, gallery = query_and_gallery(held_out, trained)
+        logger.info("%s: %d query and %d gallery images held out of training", name, len(query), len(gallery))
+    elif comm.is_main_process():
         dataset.show_test()
     test_set = ReIDDataset(
-        dataset.query + dataset.gallery,
+        query + gallery,
         build_transforms(cfg, is_train=False) if transforms is None else transforms,
         relabel=False,
-        has_identities=getattr(dataset, "has_identities", True),
+        has_identities=trained != name or getattr(dataset, "has_identities", True),
     )
-    return test_set, len(dataset.query)
+    return test_set, len(query)
 
 
 def _loader(cfg: CfgNode, dataset: Dataset, batches: Sampler[list[Any]], **options: Any) -> DataLoader:

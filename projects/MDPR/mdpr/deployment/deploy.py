@@ -13,7 +13,7 @@ from mdpr.deployment.compilation import compiled_or_not
 from mdpr.deployment.transformation import shorten, shorten_head, shorten_nested
 from mdpr.host import keep_freed_memory
 from mdpr.kernels import accelerate
-from mdpr.modeling.meta_arch import MDPR, POOLED_EMBEDDINGS
+from mdpr.modeling.meta_arch import MDPR
 from mdpr.modeling.preprocessing import images_of, normalize_pixels
 
 DTYPES = (torch.float32, torch.bfloat16)
@@ -66,9 +66,9 @@ class DeployedMDPR(nn.Module):
             ValueError: the network was deployed without attention, or has no soft branch.
         """
         branch = self.network.soft_branch
-        if branch is None or branch.attention is None:
+        if branch is None or getattr(branch, "attention", None) is None:
             raise ValueError(
-                "this network has no attention: deploy one with its soft branch by "
+                "this network has no attention of both stages: deploy one with its soft branch by "
                 "deploy(model, attention=True)"
             )
         with torch.no_grad():
@@ -112,7 +112,8 @@ def deploy(
     Batch norms are folded into convolutions, the two convolutions of each fusion block and of each
     attention block become one, and all that only training needs is left out. In float32, features equal
     those of ``model`` to rounding. On a CPU, memory that this process frees is from then on kept for the next
-    call (`mdpr.host.keep_freed_memory`).
+    call (`mdpr.host.keep_freed_memory`). In float32 this is the fastest way on a CPU for several images at a
+    time; for one, and in INT8, a runtime is (``mdpr export``, with figures in docs/export.md).
 
     Args:
         model: not changed, and none of its memory is shared.
@@ -149,9 +150,7 @@ def _eval_copy(model: MDPR, attention: bool) -> MDPR:
     network.auxiliary_losses = nn.ModuleDict()
     branch: Any = network.soft_branch
     if branch is not None:
-        branch.pooling4 = branch.pooling3 = None
-        branch.attention = branch.attention if attention else None
-    network.heads = nn.ModuleDict(
-        {name: head for name, head in network.heads.items() if name not in POOLED_EMBEDDINGS}
-    )
+        for name in ("pooling4", "pooling3", "pooling", "logits", *(() if attention else ("attention",))):
+            setattr(branch, name, None)
+    network.heads = nn.ModuleDict({name: network.heads[name] for name in network.tested})
     return network

@@ -94,6 +94,7 @@ _IMAGES: Rules = {
     "INPUT.RPT.PROB": _SHARE,
     "DATASETS.NAMES": Choice(known_datasets, several=True),
     "DATASETS.TESTS": Choice(known_datasets, several=True),
+    "DATASETS.VAL_FRACTION": number(least=0, below=1, note=" (0 holds nobody out)"),
     "DATALOADER.SAMPLER_TRAIN": Choice(SAMPLERS),
     "DATALOADER.NUM_INSTANCE": whole(1),
     "DATALOADER.NUM_WORKERS": whole(0),
@@ -116,11 +117,13 @@ def check_config(cfg: CfgNode) -> None:
     _check_data(cfg)
     if cfg.MODEL.META_ARCHITECTURE == "MDPR":
         check_method(cfg)
-    elif cfg.TEST.MDPR.NESTED_DIM:
-        allowed = f"0 while MODEL.META_ARCHITECTURE is {cfg.MODEL.META_ARCHITECTURE}"
-        raise wrong_value("TEST.MDPR.NESTED_DIM", cfg.TEST.MDPR.NESTED_DIM, allowed)
     elif cfg.MODEL.META_ARCHITECTURE in ("Baseline", "MGN"):
         Choice(FASTREID_LOSSES, several=True).check("MODEL.LOSSES.NAME", cfg.MODEL.LOSSES.NAME)
+    if cfg.MODEL.META_ARCHITECTURE != "MDPR":
+        for key, nothing in (("NESTED_DIM", 0), ("FEATURES", [])):
+            if (value := cfg.TEST.MDPR[key]) != nothing:
+                allowed = f"{nothing} while MODEL.META_ARCHITECTURE is {cfg.MODEL.META_ARCHITECTURE}"
+                raise wrong_value(f"TEST.MDPR.{key}", value, allowed)
     _check_plain_values(cfg)
 
 
@@ -135,6 +138,9 @@ def _check_sizes(cfg: CfgNode) -> None:
 def _check_data(cfg: CfgNode) -> None:
     for name in {*cfg.DATASETS.NAMES, *cfg.DATASETS.TESTS}:
         dataset_options(cfg, name)
+    if cfg.DATASETS.VAL_FRACTION and cfg.DATASETS.COMBINEALL:
+        allowed = "False while DATASETS.VAL_FRACTION is not 0: it trains on the test identities"
+        raise wrong_value("DATASETS.COMBINEALL", True, allowed)
     if cfg.TEST.PRECISE_BN.ENABLED:
         Choice(known_datasets).check("TEST.PRECISE_BN.DATASET", cfg.TEST.PRECISE_BN.DATASET)
 

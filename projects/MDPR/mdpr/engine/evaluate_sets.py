@@ -11,6 +11,7 @@ from fastreid.utils import comm
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mdpr.data.validation import evaluated_sets
 from mdpr.engine.data_parallel import broadcast_buffers, unwrapped
 from mdpr.engine.feature_extraction import extract_features
 from mdpr.engine.fingerprint import fingerprint_of
@@ -38,7 +39,7 @@ def evaluate_sets(
     model: nn.Module,
     build_evaluator: Callable[[CfgNode, str], tuple[DataLoader, ReidEvaluator]],
 ) -> OrderedDict[str, Any]:
-    """Evaluate on every set of ``DATASETS.TESTS``, log one table of them all, and write
+    """Evaluate on every set of `evaluated_sets`, log one table of them all, and write
     ``OUTPUT_DIR/results.json``. Every process must call it.
 
     Returns:
@@ -54,7 +55,7 @@ def evaluate_sets(
     model = evaluated_form(cfg, model)
     results: OrderedDict[str, Any] = OrderedDict()
     reported: dict[str, dict[str, float]] = {}
-    tests = [(name, *build_evaluator(cfg, name)) for name in cfg.DATASETS.TESTS]
+    tests = [(name, *build_evaluator(cfg, name)) for name in evaluated_sets(cfg)]
     for number, (name, loader, evaluator) in enumerate(tests, 1):
         logger.info("Evaluating on %s (%d of %d)", name, number, len(tests))
         extract_features(cfg, model, loader, evaluator)

@@ -26,7 +26,8 @@ An epoch: ``before_epoch`` of every hook, its steps, and ``after_epoch`` of ever
    `Trainer.evaluate`, evaluate_sets.py, results.py).
 3. Whether it is the last epoch (hooks/early_stopping.py).
 4. The learning rate of the next (hooks/schedule.py).
-5. A line of curves with the metrics (hooks/metrics_writer.py).
+5. The last rank lists as pictures (hooks/rank_pictures.py), and a line of curves with the metrics
+   (hooks/metrics_writer.py), which the loggers get as well (loggers/writer.py).
 6. ``model_best``, and the checkpoint of the epoch or of the run (hooks/checkpointing.py), which a thread
    writes from a copy (checkpoint/background.py) while the next steps run.
 7. Memory that lies idle goes back to the system (hooks/build.py).
@@ -47,6 +48,7 @@ from torch.utils.data import DataLoader
 from mdpr.checkpoint.checkpointer import SafeCheckpointer
 from mdpr.checkpoint.reading import AVERAGED
 from mdpr.data.loader import build_test_loader, build_train_loader
+from mdpr.data.validation import evaluated_sets
 from mdpr.engine.data_parallel import distribute
 from mdpr.engine.evaluate_sets import evaluate_sets, evaluator_of
 from mdpr.engine.evaluations import Evaluations, shared_scores
@@ -54,6 +56,7 @@ from mdpr.engine.hooks.build import build_hooks
 from mdpr.engine.hooks.checkpointing import CheckpointHook
 from mdpr.engine.hooks.early_stopping import EarlyStopping
 from mdpr.engine.hooks.schedule import build_schedulers
+from mdpr.engine.loggers.writer import LoggerWriter
 from mdpr.engine.network import build_network
 from mdpr.engine.reporting.clock import RunClock
 from mdpr.engine.reporting.summary import run_summary
@@ -250,7 +253,8 @@ class Trainer(DefaultTrainer):
         """
         with self.clock.evaluating():
             self._last_eval_results = self.test(self.cfg, self.step.model_to_evaluate)
-        first_set = self.cfg.DATASETS.TESTS[0] if len(self.cfg.DATASETS.TESTS) > 1 else None
+        tests = evaluated_sets(self.cfg)
+        first_set = tests[0] if len(tests) > 1 else None
         self.evaluations.add(self.epoch + 1, shared_scores(self._last_eval_results, first_set))
         return self._last_eval_results
 
@@ -259,8 +263,10 @@ class Trainer(DefaultTrainer):
         return build_hooks(self)
 
     def build_writers(self) -> list[EventWriter]:
-        """Curves for TensorBoard and ``metrics.json``, from the first step that will be done."""
-        return curve_writers(self.cfg.OUTPUT_DIR, self.start_iter)
+        """``metrics.json``, TensorBoard and ``SOLVER.LOGGERS``, from the first step that will be done."""
+        curves = curve_writers(self.cfg.OUTPUT_DIR, self.start_iter)
+        position = {"resumed": self.start_iter > 0, "last_step": curves[0]._last_write}
+        return [*curves, *(LoggerWriter(self.cfg, name, **position) for name in self.cfg.SOLVER.LOGGERS)]
 
     @classmethod
     def build_model(cls, cfg: CfgNode) -> nn.Module:

@@ -3,8 +3,9 @@
 A ladder, each rung a folder that imports only those below it:
 
 - `saved_files`: `features` and their scores without a model, `rankings`; `archives` checks both
-- `reranking`: plain or re-ranked distances (`reranking`, by `k_reciprocal`), `query_expansion`; both from
-  exact nearest `neighbours`, found by faiss on the GPU or the CPU; `jaccard` distances of what is encoded
+- `reranking`: plain or re-ranked distances (`reranking`, by `k_reciprocal`), `query_expansion`,
+  `centralization`; all from exact nearest `neighbours`, found by faiss on the GPU or the CPU; `jaccard`
+  distances of what is encoded
 - `ranking`: `ranking` with its protocols (`single_shot` for the classic CUHK03), `labels` of the images,
   `scores` (AP, INP, CMC), `roc` (TPR@FPR)
 - `distances`: `sources` of blocks of them, `feature_distances`, the `grid` on which these are exact, the
@@ -28,6 +29,7 @@ from mdpr.evaluation.ranking.ranking import (
 )
 from mdpr.evaluation.ranking.roc import tpr_at_fpr
 from mdpr.evaluation.ranking.scores import RankingResult
+from mdpr.evaluation.reranking.centralization import CentralizationOptions, centralize_features
 from mdpr.evaluation.reranking.query_expansion import QueryExpansionOptions, expand_features
 from mdpr.evaluation.reranking.reranking import RerankedDistances, RerankOptions
 from mdpr.evaluation.saved_files.features import (
@@ -44,6 +46,7 @@ from mdpr.evaluation.submission import SubmissionWriter
 __all__ = [
     "DISTANCE_METRICS",
     "PROTOCOLS",
+    "CentralizationOptions",
     "DistanceSource",
     "EvaluationSettings",
     "MatrixDistances",
@@ -58,6 +61,7 @@ __all__ = [
     "SavedFeatures",
     "SavedRankings",
     "SubmissionWriter",
+    "centralize_features",
     "evaluate_file",
     "expand_features",
     "load_features",

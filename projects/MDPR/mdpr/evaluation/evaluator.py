@@ -27,6 +27,7 @@ from mdpr.evaluation.ranking.labels import RetrievalLabels
 from mdpr.evaluation.ranking.ranking import rank
 from mdpr.evaluation.ranking.roc import tpr_at_fpr
 from mdpr.evaluation.ranking.scores import RankingResult
+from mdpr.evaluation.reranking.centralization import centralize_features
 from mdpr.evaluation.reranking.query_expansion import expand_features
 from mdpr.evaluation.reranking.reranking import distance_source
 from mdpr.evaluation.saved_files.features import SavedFeatures, save_features
@@ -145,6 +146,10 @@ class ReidEvaluator(FastReidEvaluator):
         if settings.save_features and comm.is_main_process():
             self._save_features(features, labels)
         split = RetrievalLabels.split(labels[:, 0], labels[:, 1], self._num_query)
+        if settings.centralization is not None:
+            logger.info("Test with neighbour feature centralization")
+            options = settings.centralization
+            features = centralize_features(features, options, device=self._device, share=self._share)
         if settings.expansion is not None:
             logger.info("Test with AQE setting")
             features = expand_features(features, settings.expansion, device=self._device, share=self._share)

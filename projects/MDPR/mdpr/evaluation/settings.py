@@ -6,6 +6,7 @@ from fastreid.config import CfgNode
 
 from mdpr.evaluation.distances.feature_distances import DISTANCE_METRICS
 from mdpr.evaluation.ranking.ranking import PROTOCOLS, RankingOptions
+from mdpr.evaluation.reranking.centralization import CentralizationOptions
 from mdpr.evaluation.reranking.query_expansion import QueryExpansionOptions
 from mdpr.evaluation.reranking.reranking import RerankOptions
 from mdpr.rules import Choice, Rules, check_rules, number, switch, whole
@@ -20,6 +21,8 @@ _RULES: Rules = {
     "TEST.AQE.QE_K": whole(1),
 }
 _OWN_RULES: Rules = {
+    "TEST.MDPR.NFC.K1": whole(1),
+    "TEST.MDPR.NFC.K2": whole(1),
     "TEST.MDPR.PROTOCOL": Choice(PROTOCOLS),
     "TEST.MDPR.PRECISION": Choice(("fp32", "bf16", "fp16")),
     "TEST.MDPR.RANKING_LENGTH": whole(1),
@@ -36,6 +39,7 @@ class EvaluationSettings:
         metric: "cosine" or "euclidean".
         ranking: protocol, and the gallery images to keep of each query.
         rerank: None for no re-ranking.
+        centralization: neighbour feature centralization, which comes first; None for none.
         expansion: query expansion, None for none.
         roc: whether TPR@FPR is wanted.
         save_features, save_rankings: files to leave in the output folder.
@@ -44,6 +48,7 @@ class EvaluationSettings:
     metric: str = "cosine"
     ranking: RankingOptions = field(default_factory=RankingOptions)
     rerank: RerankOptions | None = None
+    centralization: CentralizationOptions | None = None
     expansion: QueryExpansionOptions | None = None
     roc: bool = False
     save_features: bool = False
@@ -52,7 +57,9 @@ class EvaluationSettings:
     @property
     def measure(self) -> str:
         """What distances are, before any re-ranking."""
-        return self.metric if self.expansion is None else f"{self.metric} of expanded features"
+        steps = {"centralized": self.centralization, "expanded": self.expansion}
+        done = " and ".join(name for name, options in steps.items() if options is not None)
+        return f"{self.metric} of {done} features" if done else self.metric
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> "EvaluationSettings":
@@ -74,6 +81,7 @@ class EvaluationSettings:
             kept = own.RANKING_LENGTH if own.SAVE_RANKINGS else 0
             settings |= {
                 "ranking": RankingOptions(protocol=own.PROTOCOL, top_k=kept),
+                "centralization": CentralizationOptions(own.NFC.K1, own.NFC.K2) if own.NFC.ENABLED else None,
                 "save_features": own.SAVE_FEATURES,
                 "save_rankings": own.SAVE_RANKINGS,
             }

@@ -50,9 +50,9 @@ def accelerate(network: MDPR, *, only: Collection[str] | None = None, recompute:
         _compute_as(part, replacements.get(type(part)))
     if recompute:
         for branch in (network.hard_branch, network.soft_branch):
-            if branch is not None:
-                _compute_as(branch.layer3, RecomputedStage)
-                _compute_as(branch.layer4, RecomputedStage)
+            for stage in ("layer3", "layer4"):
+                if (layers := getattr(branch, stage, None)) is not None:
+                    _compute_as(layers, RecomputedStage)
     if "channels_last" in names:
         network.to(memory_format=torch.channels_last)
         if _lay_channels_last not in network.backbone._forward_pre_hooks.values():

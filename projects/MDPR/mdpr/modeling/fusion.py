@@ -25,19 +25,25 @@ class FusionBlock(nn.Sequential):
 
 
 class FeatureFusion(nn.Module):
-    """Parts with the global map, stage 4 with stage 3, then both branches together."""
+    """Parts with the global map, stage 4 with stage 3, then both branches together.
 
-    def __init__(self, embedding_dim: int, norm: str) -> None:
+    Args:
+        embedding_dim: E.
+        norm: a norm of fast-reid's ``get_norm``.
+        soft_stages: how many stages the soft branch has; with one the fused map has 3E channels.
+    """
+
+    def __init__(self, embedding_dim: int, norm: str, soft_stages: int = 2) -> None:
         super().__init__()
         self.parts = FusionBlock(embedding_dim, norm)
         self.hard = FusionBlock(2 * embedding_dim, norm)
-        self.soft = FusionBlock(2 * embedding_dim, norm)
-        self.output = FusionBlock(4 * embedding_dim, norm)
+        self.soft = FusionBlock(soft_stages * embedding_dim, norm)
+        self.output = FusionBlock((2 + soft_stages) * embedding_dim, norm)
         initialize(self)
 
     def forward(self, hard: HardFeatures, soft: SoftFeatures) -> Tensor:
         """Fused map f: (B, 4E, h, w). All maps must have one size, as with last stride 1."""
         parts = self.parts(torch.cat(hard.part_maps, dim=2))
         fused_hard = self.hard(torch.cat([parts, hard.global_map], dim=1))
-        fused_soft = self.soft(torch.cat([soft.map4, soft.map3], dim=1))
+        fused_soft = self.soft(torch.cat(list(soft.maps.values()), dim=1))
         return self.output(torch.cat([fused_hard, fused_soft], dim=1))

@@ -4,6 +4,7 @@ B batch, E embedding width, P parts, K identities. Names of embeddings and of lo
 the authors' logs, so that runs can be compared line by line.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import torch
@@ -14,7 +15,8 @@ from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
 from torch import Tensor, nn
 
 from mdpr.modeling.backbone import copy_stages, shared_stem
-from mdpr.modeling.branches import HardContentBranch, SoftContentBranch
+from mdpr.modeling.branches import HardContentBranch, OneStageSoftBranch, SoftContentBranch
+from mdpr.modeling.feature_layout import embedding_widths, tested_embeddings
 from mdpr.modeling.fusion import FeatureFusion
 from mdpr.modeling.heads import build_head
 from mdpr.modeling.losses import LOSS_REGISTRY, AttentionLoss, EmbeddingLosses
@@ -23,7 +25,7 @@ from mdpr.modeling.preprocessing import images_of, normalize_pixels
 from mdpr.modeling.settings import MDPRSettings
 from mdpr.modeling.structures import Attention, SoftFeatures
 
-POOLED_EMBEDDINGS: Final = ("attn_bap4", "attn_bap3")  # trained by classification only, not tested
+POOLED_EMBEDDING: Final = "attn_bap{}"  # of a stage; trained by classification only, not tested
 
 
 @META_ARCH_REGISTRY.register()
@@ -33,7 +35,7 @@ class MDPR(nn.Module):
     In training, takes fast-reid's batch dict (``images`` (B, 3, H, W) RGB in 0..255, ``targets``
     (B,) identities in 0..K-1) and returns a dict of scalar losses whose sum is the total. In eval,
     takes the dict or the images alone and returns un-normalised features, (B, E(3+P) + 4E) with both
-    branches and fusion. Inputs are never changed.
+    branches and fusion, less what `tested` leaves out. Inputs are never changed.
 
     Args:
         backbone: the shared stem.
@@ -49,6 +51,7 @@ class MDPR(nn.Module):
         settings: the method's settings.
         pixel_mean: per channel, in 0..255.
         pixel_std: per channel, in 0..255.
+        tested: names of the heads whose features are the test feature, in its order.
         nested: the short form of the test feature, or None.
         test_size: height and width of test images, for whoever prepares them; None where that is not known.
     """
@@ -62,7 +65,7 @@ class MDPR(nn.Module):
         *,
         backbone: nn.Module,
         hard_branch: HardContentBranch | None,
-        soft_branch: SoftContentBranch | None,
+        soft_branch: SoftContentBranch | OneStageSoftBranch | None,
         fusion: FeatureFusion | None,
         distillation: nn.Module | None,
         diversity: AttentionLoss,
@@ -73,6 +76,7 @@ class MDPR(nn.Module):
         settings: MDPRSettings,
         pixel_mean: list[float],
         pixel_std: list[float],
+        tested: Sequence[str],
         nested: NestedProjection | None = None,
         test_size: tuple[int, int] | None = None,
     ) -> None:
@@ -87,6 +91,7 @@ class MDPR(nn.Module):
         self.heads = heads
         self.embedding_losses = embedding_losses
         self.auxiliary_losses = auxiliary_losses
+        self.tested = tested
         self.nested: Any = nested
         self.settings = settings
         self.test_size = test_size
@@ -114,19 +119,12 @@ class MDPR(nn.Module):
                 norm=norm,
             )
         if settings.soft_branch:
-            soft = SoftContentBranch(
-                *copy_stages(resnet),
-                channels4=channels4,
-                embedding_dim=width,
-                num_attentions=settings.num_attentions,
-                guided=settings.guided_attention,
-                norm=norm,
-            )
+            soft = _build_soft_branch(settings, *copy_stages(resnet), channels4, norm)
         return {
             "backbone": shared_stem(resnet),
             "hard_branch": hard,
             "soft_branch": soft,
-            "fusion": FeatureFusion(width, norm) if settings.fusion else None,
+            "fusion": FeatureFusion(width, norm, len(settings.soft_stages)) if settings.fusion else None,
             "distillation": _build_distillation(settings, norm),
             "diversity": LOSS_REGISTRY.get(settings.diversity_name, "diversity")(cfg),
             "area": LOSS_REGISTRY.get(settings.area_name, "area")(cfg),
@@ -135,6 +133,7 @@ class MDPR(nn.Module):
             "auxiliary_losses": nn.ModuleDict(
                 {name: LOSS_REGISTRY.get(name, "auxiliary")(cfg) for name in settings.auxiliary_losses}
             ),
+            "tested": tested_embeddings(cfg),
             "nested": build_nested(cfg) if settings.nested_dims else None,
             "settings": settings,
             "pixel_mean": cfg.MODEL.PIXEL_MEAN,
@@ -170,7 +169,7 @@ class MDPR(nn.Module):
             (B, D), un-normalised.
         """
         maps, _ = self.feature_maps(images)
-        features = torch.cat([self.heads[name](x) for name, x in maps.items()], dim=1)
+        features = torch.cat([self.heads[name](maps[name]) for name in self.tested], dim=1)
         return features if self.nested is None else self.nested(features)
 
     def _targets_of(self, batched_inputs: dict[str, Any] | Tensor, batch_size: int) -> Tensor:
@@ -195,7 +194,7 @@ class MDPR(nn.Module):
             maps["hard_global"] = hard.global_map
             maps |= {f"hard_part_{i}": part for i, part in enumerate(hard.part_maps)}
         if soft is not None:
-            maps |= {"attn_feature4": soft.map4, "attn_feature3": soft.map3}
+            maps |= {f"attn_feature{stage}": x for stage, x in soft.maps.items()}
         if self.fusion is not None:
             maps["fusion"] = self.fusion(hard, soft)
         return maps, soft
@@ -206,12 +205,12 @@ class MDPR(nn.Module):
         losses: dict[str, Tensor] = {}
         for name, output in outputs.items():
             losses |= self.embedding_losses(name, output, targets)
-        if soft is not None and soft.attention4 is not None and soft.attention3 is not None:
-            losses |= self._attention_losses("4", soft.attention4, targets)
-            losses |= self._attention_losses("3", soft.attention3, targets)
+        if soft is not None:
+            for stage, attention in soft.attentions.items():
+                losses |= self._attention_losses(stage, attention, targets)
         if self.distillation is not None:
             hard_feature = outputs["hard_global"]["features"]
-            soft_feature = outputs["attn_feature4"]["features"]
+            soft_feature = outputs[f"attn_feature{max(self.settings.soft_stages)}"]["features"]
             losses["loss_mutual_distillation"] = self.settings.distillation_scale * self.distillation(
                 hard_feature, soft_feature
             )
@@ -225,16 +224,16 @@ class MDPR(nn.Module):
         log_accuracy(output["pred_class_logits"].detach(), targets)
         return losses
 
-    def _attention_losses(self, level: str, attention: Attention, targets: Tensor) -> dict[str, Tensor]:
-        name = f"attn_bap{level}"
+    def _attention_losses(self, stage: int, attention: Attention, targets: Tensor) -> dict[str, Tensor]:
+        name = POOLED_EMBEDDING.format(stage)
         pooled = torch.relu(attention.pooled).flatten(1)[..., None, None]
         output = self.heads[name](pooled, targets)
         losses = self.embedding_losses(name, output, targets, classification_only=True)
         settings = self.settings
         if settings.diversity_scale > 0 and settings.num_attentions > 1:
-            losses[f"loss_diversity_loss_{level}"] = settings.diversity_scale * self.diversity(attention)
+            losses[f"loss_diversity_loss_{stage}"] = settings.diversity_scale * self.diversity(attention)
         if settings.area_scale > 0:
-            losses[f"loss_diversity_loss_reg_{level}"] = settings.area_scale * self.area(attention)
+            losses[f"loss_diversity_loss_reg_{stage}"] = settings.area_scale * self.area(attention)
         return losses
 
 
@@ -244,19 +243,25 @@ def _build_distillation(settings: MDPRSettings, norm: str) -> nn.Module | None:
     return LOSS_REGISTRY.get(settings.distillation_name, "distillation")(settings.embedding_dim, norm)
 
 
+def _build_soft_branch(
+    settings: MDPRSettings, layer3: nn.Module, layer4: nn.Module, channels4: int, norm: str
+) -> SoftContentBranch | OneStageSoftBranch:
+    common: dict[str, Any] = {
+        "channels4": channels4,
+        "embedding_dim": settings.embedding_dim,
+        "num_attentions": settings.num_attentions,
+        "norm": norm,
+    }
+    if len(settings.soft_stages) == 1:
+        return OneStageSoftBranch(layer3, layer4, stage=settings.soft_stages[0], **common)
+    return SoftContentBranch(layer3, layer4, guided=settings.guided_attention, **common)
+
+
 def _build_heads(cfg: CfgNode, settings: MDPRSettings) -> nn.ModuleDict:
-    """A head per embedding, by name, in the order of the test feature."""
-    width = settings.embedding_dim
-    heads = {}
-    if settings.hard_branch:
-        for name in ("hard_global", *(f"hard_part_{i}" for i in range(settings.num_parts))):
-            heads[name] = build_head(cfg, width)
+    """A head per embedding, by name, in the order of the test feature; those behind them are not tested."""
+    heads = {name: build_head(cfg, width) for name, width in embedding_widths(cfg.MODEL.MDPR).items()}
     if settings.soft_branch:
-        for name in ("attn_feature4", "attn_feature3"):
-            heads[name] = build_head(cfg, width)
-    if settings.fusion:
-        heads["fusion"] = build_head(cfg, 4 * width)
-    if settings.soft_branch:
-        for name in POOLED_EMBEDDINGS:
-            heads[name] = build_head(cfg, settings.num_attentions * width, pooled=True)
+        for stage in sorted(settings.soft_stages, reverse=True):
+            pooled = settings.num_attentions * settings.embedding_dim
+            heads[POOLED_EMBEDDING.format(stage)] = build_head(cfg, pooled, pooled=True)
     return nn.ModuleDict(heads)

@@ -16,9 +16,9 @@ from fastreid.config import CfgNode
 from fastreid.layers import get_norm
 from torch import Tensor, nn
 
+from mdpr.modeling.feature_layout import feature_dim
 from mdpr.modeling.heads import build_head
 from mdpr.modeling.precision import at_least_float32
-from mdpr.modeling.settings import feature_dim
 
 
 class NestedProjection(nn.Module):

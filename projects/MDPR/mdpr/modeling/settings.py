@@ -12,6 +12,7 @@ from typing import Any
 from fastreid.config import CfgNode
 
 from mdpr.errors import ConfigError, wrong_value
+from mdpr.modeling.feature_layout import check_test_feature
 from mdpr.modeling.losses.registry import LOSS_REGISTRY, ROLES
 from mdpr.rules import Choice, Rule, Rules, check_rules, each, number, value_of, whole
 
@@ -29,6 +30,7 @@ _RULES: Rules = {
     "MODEL.MDPR.EMBEDDING_DIM": whole(1),
     "MODEL.MDPR.NUM_PARTS": whole(1),
     "MODEL.MDPR.NUM_ATTENTIONS": whole(1),
+    "MODEL.MDPR.SOFT_STAGES": Rule("[3, 4], [3] or [4]", lambda stages: stages in ([3, 4], [3], [4])),
     "MODEL.MDPR.DISTILLATION_SCALE": _SCALE,
     "MODEL.MDPR.DIVERSITY_SCALE": _SCALE,
     "MODEL.MDPR.AREA_SCALE": _SCALE,
@@ -57,6 +59,7 @@ class MDPRSettings:
     guided_attention: bool
     hard_branch: bool
     soft_branch: bool
+    soft_stages: list[int]
     fusion: bool
     distillation: bool
     distillation_name: str
@@ -94,7 +97,7 @@ def check_method(cfg: CfgNode) -> None:
     """
     check_rules(cfg, _RULES)
     _check_branches(cfg.MODEL.MDPR)
-    _check_nested(cfg)
+    check_test_feature(cfg)
     _check_backbone(cfg)
     _check_heads_and_losses(cfg)
     for key in ("SIZE_TRAIN", "SIZE_TEST"):
@@ -109,22 +112,6 @@ def feature_rows(height: int, last_stride: int) -> int:
     return math.ceil(stage3 / last_stride)
 
 
-def feature_dim(node: CfgNode) -> int:
-    """D, numbers of the test feature that ``MODEL.MDPR`` says."""
-    widths = ((node.HARD_BRANCH, 1 + node.NUM_PARTS), (node.SOFT_BRANCH, 2), (node.FUSION, 4))
-    return sum(width for branch, width in widths if branch) * node.EMBEDDING_DIM
-
-
-def _check_nested(cfg: CfgNode) -> None:
-    dims, tested, most = cfg.MODEL.MDPR.NESTED_DIMS, cfg.TEST.MDPR.NESTED_DIM, feature_dim(cfg.MODEL.MDPR)
-    if dims and dims[-1] > most:
-        allowed = f"lengths of at most {most}, which the whole feature has"
-        raise wrong_value("MODEL.MDPR.NESTED_DIMS", dims, allowed)
-    if tested not in (0, *dims):
-        allowed = f"0, for the whole feature, or one of MODEL.MDPR.NESTED_DIMS {tuple(dims)}"
-        raise wrong_value("TEST.MDPR.NESTED_DIM", tested, allowed)
-
-
 def _check_branches(node: CfgNode) -> None:
     if not (node.HARD_BRANCH or node.SOFT_BRANCH):
         raise ConfigError(
@@ -134,6 +121,9 @@ def _check_branches(node: CfgNode) -> None:
         if node[key] and not (node.HARD_BRANCH and node.SOFT_BRANCH):
             missing = "SOFT_BRANCH" if node.HARD_BRANCH else "HARD_BRANCH"
             raise wrong_value(f"MODEL.MDPR.{key}", True, f"False while MODEL.MDPR.{missing} is False")
+    if node.GUIDED_ATTENTION and len(node.SOFT_STAGES) == 1:
+        allowed = f"False while MODEL.MDPR.SOFT_STAGES is {node.SOFT_STAGES}: one stage has none to guide it"
+        raise wrong_value("MODEL.MDPR.GUIDED_ATTENTION", True, allowed)
 
 
 def _check_backbone(cfg: CfgNode) -> None:

@@ -4,7 +4,8 @@ B batch, C4 channels of the last stage, C3 = C4 / 2, E embedding width, P parts,
 the feature map.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -27,9 +28,7 @@ class Attention:
 
 @dataclass(frozen=True)
 class SoftFeatures:
-    """The soft content branch's maps; attention only where it is asked for (in training)."""
+    """The soft content branch's, by stage, 4 before 3; attention only where it is asked for (in training)."""
 
-    map4: Tensor  # s4: (B, E, h, w)
-    map3: Tensor  # s3: (B, E, h3, w3); h3 x w3 is h x w with last stride 1
-    attention4: Attention | None = None
-    attention3: Attention | None = None
+    maps: Mapping[int, Tensor]  # s4 (B, E, h, w) and s3 (B, E, h3, w3); h3 x w3 is h x w with last stride 1
+    attentions: Mapping[int, Attention] = field(default_factory=dict)

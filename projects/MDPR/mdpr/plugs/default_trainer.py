@@ -14,7 +14,8 @@ from fastreid.config import CfgNode, get_cfg
 from fastreid.engine import DefaultTrainer
 from fastreid.engine.train_loop import AMPTrainer, SimpleTrainer
 
-from mdpr.config import add_mdpr_config
+from mdpr.config import add_mdpr_config, changed
+from mdpr.data.validation import evaluated_sets
 from mdpr.rules import value_of
 
 logger = logging.getLogger(f"fastreid.{__name__}")  # whose log fast-reid's set-up shows and keeps
@@ -31,6 +32,7 @@ NOT_HONOURED = (
     "SOLVER.COMPILE",
     "SOLVER.EARLY_STOPPING.PATIENCE",
     "SOLVER.EMA.ENABLED",
+    "SOLVER.LOGGERS",
     "SOLVER.LOG_PERIOD",
     "SOLVER.SKIP_NONFINITE",
     "TEST.MDPR.DEPLOY",
@@ -74,6 +76,8 @@ def with_warnings(build: Callable[..., None]) -> Callable[..., None]:
         warn_of_keys(cfg)
         if cfg.MODEL.DEVICE.startswith("cuda:"):
             torch.cuda.set_device(cfg.MODEL.DEVICE)  # batches go to the present one
+        if _value(cfg, "DATASETS.VAL_FRACTION"):
+            cfg = changed(cfg, "DATASETS.TESTS", evaluated_sets(cfg))
         build(self, cfg)
 
     return __init__

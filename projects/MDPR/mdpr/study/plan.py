@@ -24,7 +24,7 @@ _KEYS: Final = (
 )
 _ROW_KEYS: Final = ("config", "options")
 CHECKPOINTS: Final = ("all", "final", "none")
-_FOLDER_NAME: Final = re.compile(r"[\w+=,-][\w+=,. -]*")
+_FOLDER_NAME: Final = re.compile(r"[\w+][\w+=., -]*(?<! )")
 _TRAIN: Final = (sys.executable, "-m", "mdpr", "train")
 
 

@@ -70,6 +70,8 @@ def maps_of(embedder: Embedder, image: Any, *, activations: bool = False) -> Ima
 def _attention(network: DeployedMDPR, pixels: Tensor) -> dict[str, list[Tensor]]:
     if network.network.soft_branch is None:
         raise InputError("MODEL.MDPR.SOFT_BRANCH is False: no attention to draw, but --activations can be")
+    if len(stages := network.network.settings.soft_stages) == 1:
+        raise InputError(f"MODEL.MDPR.SOFT_STAGES is {stages}: attention is drawn of both stages")
     maps: dict[str, list[Tensor]] = {}
     for stage, (foreground,) in zip(("A4", "A3"), network.attention(pixels), strict=True):
         maps |= {f"{stage} map {m}": [each] for m, each in enumerate(foreground, 1)}

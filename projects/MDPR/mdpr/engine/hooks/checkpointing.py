@@ -7,6 +7,7 @@ from fastreid.config import CfgNode
 from fastreid.engine.hooks import HookBase
 from fastreid.utils import comm
 
+from mdpr.data.validation import evaluated_sets
 from mdpr.engine.resume.resume_points import epoch_name, step_name
 
 
@@ -16,11 +17,11 @@ class CheckpointHook(HookBase):
     It comes last of all hooks, so that what a checkpoint says was done is done, and logged.
 
     Args:
-        cfg: ``SOLVER`` says when; of several test sets the first one decides what is best.
+        cfg: ``SOLVER`` says when; of several tested sets the first one decides what is best.
     """
 
     def __init__(self, cfg: CfgNode) -> None:
-        tests = cfg.DATASETS.TESTS
+        tests = evaluated_sets(cfg)
         self._every_epochs = cfg.SOLVER.CHECKPOINT_PERIOD
         self._every_steps = cfg.SOLVER.CHECKPOINT_EVERY_ITERATIONS
         self._metric = "metric" if len(tests) == 1 else f"{tests[0]}/metric"  # as fast-reid logs it

@@ -61,17 +61,16 @@ class SoftContentBranch(nn.Module):
         """
         stage4, stage3 = self.stages(shared)
         refined3 = self.refinement3(stage3)
-        map4, map3 = self.embedding4(stage4), self.embedding3(refined3)
+        maps = {4: self.embedding4(stage4), 3: self.embedding3(refined3)}
         if not self.training:
-            return SoftFeatures(map4, map3)
+            return SoftFeatures(maps)
         # Attention looks at stage 3 as it is; what it then pools is the refined map.
         attention4, attention3 = self.attention(stage4, stage3)
-        return SoftFeatures(
-            map4,
-            map3,
-            Attention(attention4, self.pooling4(stage4, attention4)),
-            Attention(attention3, self.pooling3(refined3, attention3)),
-        )
+        attentions = {
+            4: Attention(attention4, self.pooling4(stage4, attention4)),
+            3: Attention(attention3, self.pooling3(refined3, attention3)),
+        }
+        return SoftFeatures(maps, attentions)
 
     def stages(self, shared: Tensor) -> tuple[Tensor, Tensor]:
         """S4 (B, C4, h, w) and S3 (B, C3, h3, w3), from X2."""

@@ -34,6 +34,38 @@ class MutualDistillation(nn.Module):
         return mutual_distillation_loss(self.predictor_hard(hard), soft, self.predictor_soft(soft), hard)
 
 
+@LOSS_REGISTRY.register("distillation")
+class DistillationToHard(nn.Module):
+    """The hard branch learns from the soft one, which learns nothing: ``-1/2 mean cos(q1(z1), sg(z2))``.
+
+    One direction of `MutualDistillation`, for an ablation; scalar in -1/2..1/2.
+    """
+
+    def __init__(self, embedding_dim: int, norm: str) -> None:
+        super().__init__()
+        self.predictor_hard = _predictor(embedding_dim, norm)  # q1
+
+    def forward(self, hard: Tensor, soft: Tensor) -> Tensor:
+        """Of z1 and z2, (B, E) each."""
+        return -0.5 * _cosine(self.predictor_hard(hard), soft).mean()
+
+
+@LOSS_REGISTRY.register("distillation")
+class DistillationToSoft(nn.Module):
+    """The soft branch learns from the hard one, which learns nothing: ``-1/2 mean cos(q2(z2), sg(z1))``.
+
+    The other direction.
+    """
+
+    def __init__(self, embedding_dim: int, norm: str) -> None:
+        super().__init__()
+        self.predictor_soft = _predictor(embedding_dim, norm)  # q2
+
+    def forward(self, hard: Tensor, soft: Tensor) -> Tensor:
+        """Of z1 and z2, (B, E) each."""
+        return -0.5 * _cosine(self.predictor_soft(soft), hard).mean()
+
+
 def _predictor(dim: int, norm: str) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(dim, dim, bias=False), feature_norm(norm, dim), nn.ReLU(), nn.Linear(dim, dim)
