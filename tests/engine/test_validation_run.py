@@ -1,10 +1,9 @@
 """A run that chooses by identities held out of training."""
 
-import json
-
 import pytest
 from fastreid.engine import DefaultTrainer
 from mdpr.checkpoint.reading import read_checkpoint
+from mdpr.engine.results import read_results
 from mdpr.engine.trainer import Trainer
 from support.configs import ONE_BRANCH, tiny_config
 from support.miniatures import make_duke
@@ -62,7 +61,7 @@ def test_the_best_is_that_of_validation(cfg, monkeypatch, tmp_path):
     assert results["DukeMTMC-val"]["mAP"] == 50
     assert trainer.cfg.MODEL.HEADS.NUM_CLASSES == 6
     assert read_checkpoint(tmp_path / "run/model_best.pth")["epoch"] == 0
-    assert list(json.loads((tmp_path / "run/results.json").read_text())) == list(SCORES)
+    assert list(read_results(tmp_path / "run")[0]) == list(SCORES)
     assert trainer.evaluations.best("mAP").epoch == 1
 
 

@@ -11,26 +11,28 @@ from support.studies import write_study
 
 def test_runs_go_seed_by_seed(tmp_path):
     """So that what is done when the time is up can be compared."""
-    study = write_study(tmp_path, {"a": {}, "b+c": {}}, seeds=[1, 0], data_sets=["Set", "Other"])
+    study = write_study(tmp_path, {"a": {}, "+ c": {}}, seeds=[1, 0], data_sets=["Set", "Other"])
     assert [run.name for run in study.runs] == [
-        *("a/Set/seed1", "b+c/Set/seed1", "a/Other/seed1", "b+c/Other/seed1"),
-        *("a/Set/seed0", "b+c/Set/seed0", "a/Other/seed0", "b+c/Other/seed0"),
+        *("a/Set/seed1", "+ c/Set/seed1", "a/Other/seed1", "+ c/Other/seed1"),
+        *("a/Set/seed0", "+ c/Set/seed0", "a/Other/seed0", "+ c/Other/seed0"),
     ]
-    assert study.runs[1].folder == tmp_path / "out" / "b+c" / "Set" / "seed1"
+    assert study.runs[1].folder == tmp_path / "out" / "+ c" / "Set" / "seed1"
     assert [run.name for run in study.pick(["a"], [0])] == ["a/Set/seed0", "a/Other/seed0"]
 
 
 def test_the_command_line_of_a_run(tmp_path):
     rows = {"a": {"options": ["SOLVER.BASE_LR", 0.5, "INPUT.SIZE_TRAIN", [64, 32]]}}
     study = write_study(tmp_path, rows, options={"SOLVER.MAX_EPOCH": 9}, data_sets=["Set"], program=None)
+    study = read_study(study.file, output=tmp_path / "there", options=["MODEL.DEVICE", "cuda"])
     (run,) = study.runs
+    assert run.folder == tmp_path / "there/a/Set/seed0"
     said = command(study, run)
     assert said[1:7] == ["-m", "mdpr", "train", "--config-file", str(tmp_path / "own.yml"), "--resume"]
     options = dict(zip(said[7::2], said[8::2], strict=True))
     assert options == {
         **{"SOLVER.MAX_EPOCH": "9", "SOLVER.BASE_LR": "0.5", "INPUT.SIZE_TRAIN": "[64, 32]"},
         **{"DATASETS.NAMES": "('Set',)", "DATASETS.TESTS": "('Set',)", "TEST.MDPR.SAVE_RANKINGS": "True"},
-        **{"OUTPUT_DIR": str(run.folder), "SEED": "0"},
+        **{"MODEL.DEVICE": "cuda", "OUTPUT_DIR": str(run.folder), "SEED": "0"},
     }
 
 

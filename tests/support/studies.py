@@ -27,7 +27,8 @@ def write_study(folder: Path, named: dict, **keys) -> Study:
     (folder / "own.yml").write_text("SOLVER:\n  MAX_EPOCH: 7\n")
     content = {"rows": {name: {"config": "own.yml", **row} for name, row in named.items()}}
     content |= {"output": str(folder / "out"), "program": str(STUB), **keys}
-    (folder / "study.yml").write_text(yaml.safe_dump({k: v for k, v in content.items() if v is not None}))
+    content = {key: value for key, value in content.items() if value is not None}
+    (folder / "study.yml").write_text(yaml.safe_dump(content, sort_keys=False))
     return read_study(folder / "study.yml")
 
 

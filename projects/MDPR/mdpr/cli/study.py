@@ -17,7 +17,7 @@ _LEFT = 3  # exit code where runs are left that did not fail
 
 
 def _run(options: argparse.Namespace) -> int:
-    study = read_study(options.study)
+    study = read_study(options.study, output=options.output, options=options.options)
     runs = study.pick(options.rows, options.seeds)
     if options.slurm is not None:
         pairs = [pair.partition("=") for pair in options.slurm]
@@ -42,7 +42,7 @@ def _say_now(line: str) -> None:
 def _show(options: argparse.Namespace) -> int:
     from mdpr.study.show import show_study  # noqa: PLC0415
 
-    study = read_study(options.study)
+    study = read_study(options.study, output=options.output, options=options.options)
     text = show_study(
         study, study.pick(options.rows, options.seeds), form=options.format, picture=options.plot
     )
@@ -67,6 +67,10 @@ def _parser(action: str) -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("study", type=Path, metavar="STUDY.yml", help="the study file")
+    add("--output", type=Path, metavar="FOLDER", help="of the runs, in the place of the study file's")
+    add(
+        "--options", nargs="+", default=[], metavar="KEY VALUE", help="of all rows, such as MODEL.DEVICE cuda"
+    )
     add("--rows", nargs="+", default=[], metavar="ROW", help="only these rows")
     add("--seeds", nargs="+", type=int, default=[], metavar="SEED", help="only these seeds")
     if action == "run":

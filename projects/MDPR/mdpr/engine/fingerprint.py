@@ -128,12 +128,12 @@ def _device(device: str) -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that this package lies in; None where it is installed."""
+    """The commit of the checkout that this package lies in, "-dirty" where it was changed; None where installed."""
     checkout = _PACKAGE.parents[2]
     if not (checkout / ".git").exists():
         return None
     try:
-        command = ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"]
+        command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--exclude=*"]
         found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None

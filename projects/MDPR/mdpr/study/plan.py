@@ -97,8 +97,13 @@ class Study:
         ]
 
 
-def read_study(file: str | Path) -> Study:
+def read_study(file: str | Path, *, output: str | Path | None = None, options: Sequence[str] = ()) -> Study:
     """Read a study file. Paths of configs start at its folder, ``output`` where this process is.
+
+    Args:
+        file: its path.
+        output: folder of the runs; None takes that of the file.
+        options: ``KEY VALUE ...`` of all rows, behind those of the file.
 
     Raises:
         ConfigError: the file, or a config it names, is not there, or does not say what it has to.
@@ -113,12 +118,13 @@ def read_study(file: str | Path) -> Study:
     if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
         raise ConfigError(f"{path}: seeds is {seeds!r}: expected whole numbers, such as [0, 1, 2]")
     name, reference = str(content.get("name", path.stem)), content.get("reference")
-    output = Path(str(content.get("output", f"logs/{name}")))
+    output = Path(str(content.get("output", f"logs/{name}")) if output is None else output)
     if reference is not None:
         _known(reference, rows, f"{path}: reference: there is no row")
     checkpoints, program = content.get("checkpoints", "all"), content.get("program")
     _known(checkpoints, CHECKPOINTS, f"{path}: checkpoints cannot be")
     command = _TRAIN if program is None else (sys.executable, str((path.parent / str(program)).resolve()))
+    last = _options(list(options), "--options")
     shared = _options(content.get("options"), f"{path}: options")
     runs = []
     for seed in seeds:
@@ -126,9 +132,9 @@ def read_study(file: str | Path) -> Study:
             for row, values in rows.items():
                 config, own = _row(path, str(row), values)
                 on = [f"DATASETS.{key}=('{data_set}',)" for key in ("NAMES", "TESTS") if data_set]
-                options = (*shared, *own, *(part for each in on for part in each.split("=", 1)))
+                given = (*shared, *own, *(part for each in on for part in each.split("=", 1)), *last)
                 folder = output.joinpath(str(row), str(data_set), f"seed{seed}")
-                runs.append(Run(str(row), str(data_set), seed, folder, config, options))
+                runs.append(Run(str(row), str(data_set), seed, folder, config, given))
     if len({run.folder for run in runs}) < len(runs):
         raise ConfigError(f"{path}: a seed or a data set is named twice")
     return Study(name, path, output, tuple(runs), reference, command, str(checkpoints))
@@ -149,7 +155,9 @@ def _read(path: Path) -> dict[str, Any]:
 def _row(path: Path, name: str, values: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
     """Config and options of a row."""
     if not _FOLDER_NAME.fullmatch(name):
-        raise ConfigError(f"{path}: row {name!r} names a folder: expected letters, digits, spaces and + - _ . , =")
+        raise ConfigError(
+            f"{path}: row {name!r} names a folder: expected letters, digits, spaces and + - _ = , ."
+        )
     for key in values:
         _known(key, _ROW_KEYS, f"{path}: row {name!r} has no key")
     config = path.parent / str(values.get("config", ""))

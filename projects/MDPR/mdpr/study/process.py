@@ -83,18 +83,15 @@ def end_of_output(folder: Path, lines: int = 15) -> str:
 
 def set_aside(folder: Path, lock: int) -> Path:
     """Rename the folder of a run that will be run anew, and give up its lock."""
-    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-    number, target = 1, folder.with_name(f"{folder.name}_before_{stamp}")
-    while target.exists():
-        number += 1
-        target = folder.with_name(f"{folder.name}_before_{stamp}_{number}")
     try:
-        return folder.rename(target)
+        return folder.rename(f"{folder}_before_{time.strftime('%Y-%m-%d_%H-%M-%S')}")
     finally:
         os.close(lock)
 
 
 def _remove_checkpoints(folder: Path, kept: str) -> None:
-    for path in folder.glob("model_*.pth") if kept != "all" else ():
-        if kept == "none" or path.name != "model_final.pth":
+    """The last one is ``model_final.pth``, which ``last_checkpoint`` names."""
+    going = {"all": (), "final": ("model_[!f]*.pth",), "none": ("model_*.pth", "last_checkpoint")}
+    for pattern in going[kept]:
+        for path in folder.glob(pattern):
             path.unlink()

@@ -46,7 +46,7 @@ def submit_study(
     """
     submitit = optional("submitit", "slurm")
     check_reuse(study, runs, rerun=rerun, report=report)
-    values = {"cluster": "slurm", "timeout_min": _A_DAY}
+    values: dict[str, Any] = {"cluster": "slurm", "timeout_min": _A_DAY}
     values |= {name: yaml.safe_load(value) for name, value in parameters.items()}
     minutes = max(1, values["timeout_min"] - _TO_SAVE)
     try:
