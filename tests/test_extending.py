@@ -24,7 +24,7 @@ OPTIONS = (
 
 def options_of_the_page():
     """What the page says to put on the command line."""
-    blocks = re.findall(r"```\n((?:MODEL|DATASETS)\..*?)```", TEXT, re.DOTALL)
+    blocks = re.findall(r"```\n((?:MODEL|DATASETS|SOLVER)\..*?)```", TEXT, re.DOTALL)
     return [word.strip('"') for block in blocks for word in re.findall(r'"[^"]*"|\S+', block)]
 
 
@@ -59,7 +59,7 @@ def run(project, *options):
 
 
 def test_each_file_is_short():
-    assert set(FILES) == {"train.py", "losses.py", "distillation.py", "dataset.py"}
+    assert set(FILES) == {"train.py", "losses.py", "distillation.py", "dataset.py", "logger.py"}
     assert all(content.count("\n") < 60 for content in FILES.values())
 
 
@@ -70,6 +70,10 @@ def test_it_trains_with_its_own_losses_distillation_and_data(project):
     names = {name for line in last for name in line}
     assert {"loss_PartsDiffer", "loss_fusion_length", "loss_mutual_distillation"} <= names
     assert "People" in json.loads((project / "run/results.json").read_text())
+    (csv,) = (project / "run").glob("losses_*.csv")
+    *losses, end = csv.read_text().splitlines()
+    assert losses == [f"{line['iteration']},{line['total_loss']}" for line in last]
+    assert end.startswith("done,{'People'")
 
 
 def test_its_keys_are_checked_as_ours_are(project):

@@ -31,23 +31,28 @@ class Panel:
 
 def plot_growth(panels: Sequence[Panel], file: Path) -> None:
     """Write a PNG of panels side by side."""
-    figure = Figure(figsize=(max(7.0, 3.4 * len(panels)), 3.8), layout="constrained")
+    figure = Figure(figsize=(max(7.0, 3.4 * len(panels)), 4.2), layout="constrained")
     FigureCanvasAgg(figure)
+    labels = list(dict.fromkeys(label for panel in panels for label in panel.lines))
+    colours = {label: f"C{number}" for number, label in enumerate(labels)}  # the same in each panel
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        _draw(axes, panel)
+        _draw(axes, panel, colours)
     figure.axes[0].set_ylabel(panels[0].unit)
-    figure.axes[0].legend(frameon=False)
+    lines = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
+    figure.legend(
+        [lines[label] for label in labels], labels, loc="outside lower center", ncols=4, frameon=False
+    )
     figure.savefig(file, dpi=150)
 
 
-def _draw(axes: Axes, panel: Panel) -> None:
+def _draw(axes: Axes, panel: Panel, colours: Mapping[str, str]) -> None:
     for label, points in panel.lines.items():
         sizes, times = zip(*points, strict=True)
         places = sizes if panel.powers else range(len(sizes))
-        (line,) = axes.plot(places, times, marker="o", label=label)
+        axes.plot(places, times, marker="o", label=label, color=colours[label])
         if label in panel.powers:  # a power law through the largest size
             expected = [times[-1] * (size / sizes[-1]) ** panel.powers[label] for size in sizes]
-            axes.plot(places, expected, color=line.get_color(), linestyle=":", linewidth=1)
+            axes.plot(places, expected, color=colours[label], linestyle=":", linewidth=1)
     if panel.powers:
         axes.set(xscale="log", yscale="log")
         axes.minorticks_off()

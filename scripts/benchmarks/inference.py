@@ -81,7 +81,8 @@ def sections(results: Results, picture: str) -> list[str]:
     headers = ["", *(f"ms/image of {batch}" for batch in BATCHES), "times as fast", "start, s", "memory, MB"]
     parts = []
     for name, rows in results["networks"].items():
-        times = [[row["milliseconds"][key] for key in row["milliseconds"]] for row in rows]
+        ran = [row for row in rows if row["milliseconds"]]
+        times = [list(row["milliseconds"].values()) for row in ran]
         cells = [
             [
                 row["form"],
@@ -90,15 +91,21 @@ def sections(results: Results, picture: str) -> list[str]:
                 f"{row['start']:.1f}",
                 "" if row["megabytes"] is None else f"{row['megabytes']:.0f}",
             ]
-            for row, values in zip(rows, times, strict=True)
+            for row, values in zip(ran, times, strict=True)
         ]
-        parts += [f"### {name}", table(cells, headers)]
+        failures = [f"{row['form']} did not run: {row['failure']}" for row in rows if row.get("failure")]
+        parts += [f"### {name}", table(cells, headers), *failures]
     return [*parts, f"![Time of an image by batch, for each way to run a network]({picture})"]
 
 
 def panels(results: Results) -> list[Panel]:
     return [
-        Panel("images at a time", "ms/image", {row["form"]: _points(row) for row in rows}, title=name)
+        Panel(
+            "images at a time",
+            "ms/image",
+            {row["form"]: _points(row) for row in rows if row["milliseconds"]},
+            title=name,
+        )
         for name, rows in results["networks"].items()
     ]
 

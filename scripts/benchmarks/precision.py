@@ -79,7 +79,7 @@ def train(arguments: argparse.Namespace, folder: Path, options: Sequence[str]) -
             file=sys.stderr,
         )
         return None
-    (scores,) = json.loads((folder / "results.json").read_text()).values()
+    scores = next(iter(json.loads((folder / "results.json").read_text()).values()))
     minutes = (time.perf_counter() - started) / 60
     return {**{name: scores[name] for name in ("mAP", "Rank-1", "mINP")}, "minutes": minutes}
 

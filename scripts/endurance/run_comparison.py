@@ -13,7 +13,7 @@ from mdpr.engine.reporting.scalar_reader import MEASURED_SCALARS
 __all__ = ["MEASURED", "compare_runs", "differences"]
 
 # Logged values that a clock or the machine gave, not the run.
-MEASURED = ("time", "eta_seconds", *MEASURED_SCALARS)
+MEASURED = ("time", *MEASURED_SCALARS)
 
 
 def compare_runs(one: Path, other: Path) -> list[str]:

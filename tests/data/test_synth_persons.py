@@ -1,12 +1,14 @@
 """The complete SynthPersons as fast-reid sees it, and how little colour histograms find in it."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fastreid.data.datasets import DATASET_REGISTRY
-from mdpr.data.datasets.synth_persons import SynthPersons
+from mdpr.data.datasets.base import SPLITS
+from mdpr.data.datasets.synth_persons import SynthPersons, SynthPersonsXL, SynthPersonsXLOther
 from mdpr.errors import DatasetError
 from PIL import Image
 from synth_persons.cache import set_folder
@@ -18,26 +20,49 @@ def dataset(synth_root: Path) -> SynthPersons:
     return SynthPersons(root=str(synth_root))
 
 
-def test_it_is_registered() -> None:
-    assert DATASET_REGISTRY.get("SynthPersons") is SynthPersons
+@pytest.mark.parametrize("dataset_class", [SynthPersons, SynthPersonsXL, SynthPersonsXLOther])
+def test_it_is_registered_and_documented(dataset_class: type[SynthPersons]) -> None:
+    assert DATASET_REGISTRY.get(dataset_class.__name__) is dataset_class
+    spec, documentation = dataset_class.spec, dataset_class.__doc__ or ""
+    assert spec.name == dataset_class.__name__
+    for name, count in _counts(spec).items():
+        assert f"{count} ({name}" in documentation
+    for count in (spec.train_identities, spec.test_identities):
+        assert f"{count} (t" in documentation
+    assert f"{spec.cameras} cameras" in documentation
+    assert f"{spec.distractors} are distractors" in documentation
+    assert f"{spec.junk} junk images" in documentation
 
 
-def test_counts_and_their_documentation(dataset: SynthPersons) -> None:
-    spec = SynthPersonsSpec()
+def _counts(spec: SynthPersonsSpec) -> dict[str, int]:
     gallery = spec.test_identities * spec.cameras * spec.gallery_images_per_camera
-    counts = {
+    return {
         "train": spec.train_identities * spec.cameras * spec.train_images_per_camera,
         "query": spec.test_identities * spec.query_cameras,
         "gallery": gallery + spec.distractors,
     }
-    assert {name: len(getattr(dataset, name)) for name in counts} == counts
-    documentation = SynthPersons.__doc__ or ""
-    for name, count in counts.items():
-        assert f"{count} ({name}" in documentation
-    for count in (spec.train_identities, spec.test_identities):
-        assert f"{count} (t" in documentation
-    assert f"{spec.distractors} are distractors" in documentation
-    assert f"{spec.junk} junk images" in documentation
+
+
+def test_counts(dataset: SynthPersons) -> None:
+    assert {name: len(getattr(dataset, name)) for name in SPLITS} == _counts(dataset.spec)
+
+
+@pytest.mark.parametrize("dataset_class", [SynthPersonsXL, SynthPersonsXLOther])
+def test_counts_of_a_small_form_of_the_larger_sets(dataset_class, tmp_path, monkeypatch) -> None:
+    few = {
+        "train_identities": 2,
+        "test_identities": 3,
+        "distractors": 4,
+        "junk": 2,
+        "height": 32,
+        "width": 16,
+    }
+    monkeypatch.setattr(dataset_class, "spec", replace(dataset_class.spec, **few))
+    small = dataset_class(root=str(tmp_path))
+    assert {name: len(getattr(small, name)) for name in SPLITS} == _counts(small.spec)
+    assert small.junk["gallery"] == 2
+    assert {camera for _, _, camera in small.gallery} == set(range(8))
+    assert [folder.name.split("-")[0] for folder in tmp_path.iterdir()] == [dataset_class.__name__]
 
 
 def test_items(dataset: SynthPersons) -> None:

@@ -55,7 +55,7 @@ def test_several_sets_in_one_run(datasets, options, tmp_path, monkeypatch, caplo
     assert list(returned) == list(SETS)
     names = [name + setting for name in SETS for setting in ("", "+rerank")]
     results = json.loads((tmp_path / "results.json").read_text())
-    assert list(results) == names
+    assert list(results) == [*names, "fingerprint"]
     assert len({results[name]["mAP"] for name in names}) == 4
     tables = [record.message for record in caplog.records if "| data set" in record.message]
     assert len(tables) == 1

@@ -40,7 +40,7 @@ def test_layout_trains_and_evaluates(folder, root):
     make(root)
     run(f"{folder}/mdpr_R50.yml", root / "run")
     results = json.loads((root / "run" / "results.json").read_text())
-    assert set(results) == {name}
+    assert set(results) == {name, "fingerprint"}
     assert results[name]["mAP"] > 0
     assert (root / "run" / "model_final.pth").exists()
 

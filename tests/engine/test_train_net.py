@@ -59,7 +59,7 @@ def test_what_a_run_leaves(run):
         *("log.txt", "config.yaml", "metrics.json", "results.json", "last_checkpoint"),
         *("model_0000.pth", "model_best.pth", "model_final.pth"),
     }
-    assert set(metrics(folder)) == {"DukeMTMC"}
+    assert set(metrics(folder)) == {"DukeMTMC", "fingerprint"}
     values = metrics(folder)["DukeMTMC"]
     assert set(values) == {"mAP", "Rank-1", "Rank-5", "Rank-10", "mINP"}
     assert all(0 <= value <= 100 for value in values.values())
@@ -130,7 +130,7 @@ def test_evaluation_of_the_checkpoint_reproduces_the_run(run, datasets, tmp_path
     )
     assert result.returncode == 0, result.stdout + result.stderr
     again = metrics(tmp_path)
-    assert set(again) == {"DukeMTMC", "DukeMTMC+rerank"}
+    assert set(again) == {"DukeMTMC", "DukeMTMC+rerank", "fingerprint"}
     assert again["DukeMTMC"] == metrics(folder)["DukeMTMC"]
     assert "8 classifiers left out" in result.stdout
     assert "incompatible" not in result.stdout

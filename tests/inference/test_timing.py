@@ -1,6 +1,7 @@
 """``mdpr benchmark-inference``: which ways to run a model there are, and that each is timed."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -58,3 +59,14 @@ def test_forms_are_what_they_say(run):
         rtol=1e-3,
         atol=1e-4,
     )
+
+
+def test_a_way_that_fails_does_not_end_the_others(monkeypatch):
+    def fails(*_):
+        raise RuntimeError("node.cpp:794:\ninput shapes mismatch\n\n")
+
+    monkeypatch.setattr(timing, "ProcessPoolExecutor", lambda workers, _: ThreadPoolExecutor(workers))
+    monkeypatch.setattr(timing, "_measure", fails)
+    found = timing._alone("openvino int8", "model.xml", (1, 8), 0.0)
+    assert found.failure == "RuntimeError: input shapes mismatch"
+    assert not found.milliseconds

@@ -1,9 +1,9 @@
 """A run on GPUs that are stubs: what has to be decided for a GPU is, and it ends well, or tells why not."""
 
-import json
 import os
 
 import pytest
+from mdpr.engine.results import read_results
 from support.configs import ROOT
 from support.miniatures import Shape, make_duke
 from support.processes import PACKAGE, train_net
@@ -37,7 +37,7 @@ def test_a_run_that_ends_well_is_told_so(datasets, tmp_path):
     result = train(datasets, tmp_path / "run")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "error" not in result.stderr.lower(), result.stderr
-    (scores,) = json.loads((tmp_path / "run/results.json").read_text()).values()
+    (scores,) = read_results(tmp_path / "run")[0].values()
     assert 0 < scores["mAP"] <= 100
     log = (tmp_path / "run/log.txt").read_text()
     assert "GPUs: stub, stub" in log

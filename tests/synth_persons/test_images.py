@@ -14,11 +14,20 @@ from synth_persons.generate import draw_samples, write_set
 from synth_persons.layout import plan
 from synth_persons.photo import Shot, Subject, take
 from synth_persons.preview import contact_sheet, main
+from synth_persons.sets import SETS, SYNTH_PERSONS_XL_OTHER
 from synth_persons.spec import SynthPersonsSpec
 
 SPEC = SynthPersonsSpec(
     train_identities=8, test_identities=8, cameras=3, query_cameras=2, distractors=4, junk=3
 )
+FEW = {
+    "train_identities": 1,
+    "test_identities": 1,
+    "cameras": 2,
+    "query_cameras": 1,
+    "distractors": 2,
+    "junk": 1,
+}
 
 
 @pytest.mark.parametrize("subject", list(Subject))
@@ -30,26 +39,28 @@ def test_an_image_does_not_depend_on_what_was_drawn_before(subject: Subject) -> 
     np.testing.assert_array_equal(take(SPEC, shot), alone)
 
 
-def test_another_process_draws_the_same_pixels() -> None:
+@pytest.mark.parametrize("name", ["SynthPersons", "SynthPersonsXLOther"])
+def test_another_process_draws_the_same_pixels(name: str) -> None:
     script = (
         "import sys; from synth_persons.photo import Shot, take;"
-        "from synth_persons.spec import SynthPersonsSpec;"
-        "sys.stdout.buffer.write(take(SynthPersonsSpec(), Shot(7, 4, 1)).tobytes())"
+        "from synth_persons.sets import SETS;"
+        f"sys.stdout.buffer.write(take(SETS[{name!r}], Shot(7, 4, 1)).tobytes())"
     )
     output = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {script}"],
         check=True,
         capture_output=True,
     ).stdout
-    assert output == take(SynthPersonsSpec(), Shot(7, 4, 1)).tobytes()
+    assert output == take(SETS[name], Shot(7, 4, 1)).tobytes()
 
 
-def test_files_do_not_depend_on_the_number_of_workers(tmp_path) -> None:
+@pytest.mark.parametrize("spec", [SPEC, replace(SYNTH_PERSONS_XL_OTHER, **FEW)], ids=lambda spec: spec.name)
+def test_files_do_not_depend_on_the_number_of_workers(spec: SynthPersonsSpec, tmp_path) -> None:
     contents = []
     for workers in (1, 2):
         folder = tmp_path / str(workers)
         folder.mkdir()
-        write_set(folder, SPEC, workers=workers)
+        write_set(folder, spec, workers=workers)
         contents.append({p.relative_to(folder): p.read_bytes() for p in folder.rglob("*.jpg")})
     assert contents[0] == contents[1]
     assert contents[0]
@@ -79,10 +90,31 @@ def test_size_type_and_range() -> None:
     assert image.std() > 10
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"cast_strength": 0.1}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"cast_strength": 0.1},
+        {"carried_probability": 1.0},
+        {"surroundings": "park"},
+        {"facings": (90.0,)},
+        {"pitch_range": (0.4, 0.4)},
+        {"coat_fraction": 1.0},
+        {"long_sleeve_fraction": 0.0},
+    ],
+)
 def test_seed_and_knobs_change_the_picture(change: dict) -> None:
     shot = Shot(2, 2, 0)
     assert (take(SPEC, shot) != take(replace(SPEC, **change), shot)).any()
+
+
+def test_what_is_carried_comes_and_goes_between_images_of_a_person() -> None:
+    spec = replace(SPEC, carried_probability=0.5)
+    shots = [Shot(1, camera, index) for camera in (1, 2, 3) for index in range(8)]
+    changed = [(take(spec, shot) != take(SPEC, shot)).any(axis=2) for shot in shots]
+    carrying = [pixels for pixels in changed if pixels.any()]
+    assert 6 <= len(carrying) <= 18
+    assert all(0.01 < pixels.mean() < 0.4 for pixels in carrying)
 
 
 def test_every_image_of_a_person_differs() -> None:
@@ -149,6 +181,9 @@ def test_numbers_out_of_range_are_refused(shot: Shot, message: str) -> None:
         {"gamma_range": (2.0, 1.0)},
         {"noise_range": (-1.0, 1.0)},
         {"test_identities": 0},
+        {"surroundings": "sea"},
+        {"facings": ()},
+        {"carried_probability": 2.0},
     ],
 )
 def test_a_bad_knob_is_named(field: dict) -> None:

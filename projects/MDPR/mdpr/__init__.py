@@ -26,13 +26,29 @@ from mdpr.modeling.losses import LOSS_REGISTRY  # noqa: E402
 from mdpr.modeling.meta_arch import MDPR  # noqa: E402
 
 if TYPE_CHECKING:
+    from mdpr.engine.loggers import LOGGER_REGISTRY, RunLogger
     from mdpr.inference.embedder import Embedder
     from mdpr.inference.gallery import Gallery
 
-__all__ = ["LOSS_REGISTRY", "MDPR", "Embedder", "Gallery", "MDPRHead", "SynthPersons", "add_mdpr_config"]
+__all__ = [
+    "LOGGER_REGISTRY",
+    "LOSS_REGISTRY",
+    "MDPR",
+    "Embedder",
+    "Gallery",
+    "MDPRHead",
+    "RunLogger",
+    "SynthPersons",
+    "add_mdpr_config",
+]
 
-# Imported when they are asked for: training needs none of them.
-_LATER = {"Embedder": "mdpr.inference.embedder", "Gallery": "mdpr.inference.gallery"}
+# Imported when they are asked for, as most uses need none of them.
+_LATER = {
+    "Embedder": "mdpr.inference.embedder",
+    "Gallery": "mdpr.inference.gallery",
+    "LOGGER_REGISTRY": "mdpr.engine.loggers",
+    "RunLogger": "mdpr.engine.loggers",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -101,6 +101,9 @@ def _add_training_keys(solver: CfgNode) -> None:
     solver.ACCUMULATE = 1
     # Steps between two readings of the losses from the device, and two lines of metrics.json, >= 1.
     solver.LOG_PERIOD = 20
+    # Loggers besides metrics.json and TensorBoard, by their names in mdpr.LOGGER_REGISTRY: "WandbLogger"
+    # (Weights & Biases), "MLflowLogger", and those of your project.
+    solver.LOGGERS = []
     # Steps with a loss or gradients that are not finite that a run may leave out, >= 0; one more, and it
     # stops.
     solver.SKIP_NONFINITE = 0

@@ -1,6 +1,5 @@
 """Checks by processes of their own: a raising loader, runs of several processes, the demo."""
 
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import mdpr.host
 import torch
+from mdpr.engine.results import read_results
 
 from mdpr_doctor.child import MESSAGE
 from mdpr_doctor.configs import DEMO, RUN, Options, options
@@ -117,5 +117,5 @@ def check_synth_persons(
 
 def _score(output: Path) -> dict[str, float]:
     """The scores of the one set that a run has evaluated, in percent."""
-    (score,) = json.loads((output / "results.json").read_text()).values()
+    (score,) = read_results(output)[0].values()
     return dict(score)

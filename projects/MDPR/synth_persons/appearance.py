@@ -99,14 +99,14 @@ def _pick(rng: np.random.Generator, options: tuple[Choice, ...], *, other: objec
     return allowed[int(rng.integers(len(allowed)))]
 
 
-def _random_upper(rng: np.random.Generator) -> Upper:
+def _random_upper(spec: SynthPersonsSpec, rng: np.random.Generator) -> Upper:
     colour = _pick(rng, tuple(CLOTH))
     return Upper(
         colour=colour,
         second=_contrasting(rng, colour),
         pattern=_pick(rng, PATTERNS) if rng.random() < 0.75 else "plain",
-        long_sleeves=bool(rng.random() < 0.5),
-        coat=bool(rng.random() < 0.15),
+        long_sleeves=bool(rng.random() < spec.long_sleeve_fraction),
+        coat=bool(rng.random() < spec.coat_fraction),
     )
 
 
@@ -127,15 +127,15 @@ def _contrasting(rng: np.random.Generator, colour: str) -> str:
     return _pick(rng, far)
 
 
-def random_appearance(rng: np.random.Generator) -> Appearance:
-    """Return a person with every detail drawn from `rng`."""
+def random_appearance(spec: SynthPersonsSpec, rng: np.random.Generator) -> Appearance:
+    """Return a person with every detail drawn from `rng`, in the clothes of `spec`."""
     return Appearance(
         height=float(np.clip(rng.normal(1.72, 0.08), 1.55, 1.90)),
         girth=float(rng.uniform(0.85, 1.22)),
         skin=int(rng.integers(len(SKIN))),
         hair=_pick(rng, get_args(HairStyle)),
         hair_colour=_pick(rng, tuple(HAIR)),
-        upper=_random_upper(rng),
+        upper=_random_upper(spec, rng),
         lower=_random_lower(rng),
         bag=_pick(rng, get_args(BagKind)),
         bag_colour=_pick(rng, BAGS),
@@ -209,8 +209,8 @@ def appearance_of(spec: SynthPersonsSpec, identity: int) -> Appearance:
     kind = group_rng.random()
     swapped = spec.look_alike_fraction <= kind < spec.look_alike_fraction + spec.swapped_fraction
     if kind >= spec.look_alike_fraction and not (swapped and member < 2):
-        return random_appearance(own_rng)
-    base = random_appearance(group_rng)
+        return random_appearance(spec, own_rng)
+    base = random_appearance(spec, group_rng)
     if swapped:
         base = _in_two_colours(group_rng, base)
     if member == 0:

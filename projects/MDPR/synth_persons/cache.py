@@ -8,7 +8,6 @@ import shutil
 import time
 import uuid
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 _STALE_SECONDS = 3600
-"""A set is drawn in seconds: after an hour without change, whoever was drawing it has died."""
+"""A set is drawn in seconds or minutes: after an hour without change, whoever was drawing it has died."""
 
 
 class IncompleteSetError(RuntimeError):
@@ -29,8 +28,8 @@ class IncompleteSetError(RuntimeError):
 
 def set_folder(root: str | Path, spec: SynthPersonsSpec) -> Path:
     """Return where the set is kept; every version and every spec has a folder of its own."""
-    digest = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode()).hexdigest()
-    return Path(root) / f"SynthPersons-v{GENERATOR_VERSION}-{digest[:8]}"
+    digest = hashlib.sha256(json.dumps(spec.described(), sort_keys=True).encode()).hexdigest()
+    return Path(root) / f"{spec.name}-v{GENERATOR_VERSION}-{digest[:8]}"
 
 
 def ensure_set(root: str | Path, spec: SynthPersonsSpec, *, workers: int | None = None) -> Path:
@@ -61,7 +60,7 @@ def ensure_set(root: str | Path, spec: SynthPersonsSpec, *, workers: int | None 
 def _draw(folder: Path, spec: SynthPersonsSpec, workers: int | None) -> None:
     manifest = _manifest(spec)
     count = sum(manifest["images"].values())
-    logger.info("Drawing SynthPersons (%d images) into %s ...", count, folder)
+    logger.info("Drawing %s (%d images) into %s ...", spec.name, count, folder)
     started = time.perf_counter()
     partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.partial")
     partial.mkdir()
@@ -75,12 +74,12 @@ def _draw(folder: Path, spec: SynthPersonsSpec, workers: int | None) -> None:
         logger.info("Another process has drawn %s meanwhile; using that.", folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    logger.info("SynthPersons is ready after %.1f s.", time.perf_counter() - started)
+    logger.info("%s is ready after %.1f s.", spec.name, time.perf_counter() - started)
 
 
 def _manifest(spec: SynthPersonsSpec) -> dict[str, Any]:
     images = Counter(entry.folder for entry in plan(spec))
-    return {"version": GENERATOR_VERSION, "spec": asdict(spec), "images": dict(images)}
+    return {"version": GENERATOR_VERSION, "spec": spec.described(), "images": dict(images)}
 
 
 def _verify(folder: Path, spec: SynthPersonsSpec) -> None:

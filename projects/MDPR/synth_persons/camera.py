@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from synth_persons.canvas import View
 from synth_persons.spec import Stream, SynthPersonsSpec, stream
 
-_FACING = (0.0, 180.0, 65.0, -65.0, 30.0, -145.0, 100.0, -20.0, 160.0)
-"""Usual facing direction of the people before cameras 1 to 9, then again; degrees, 0 is frontal."""
 _GOLDEN_ANGLE = np.pi * (3 - 5**0.5)
 
 
@@ -54,8 +52,8 @@ def camera_of(spec: SynthPersonsSpec, number: int) -> Camera:
     gain = 1 + spec.cast_strength * np.cos(hue + np.array([0.0, 2.0, 4.0]) * np.pi / 3)
     return Camera(
         number=number,
-        yaw=float(np.deg2rad(_FACING[(number - 1) % len(_FACING)])),
-        pitch=float(rng.uniform(0.05, 0.28)),
+        yaw=float(np.deg2rad(spec.facings[(number - 1) % len(spec.facings)])),
+        pitch=float(rng.uniform(*spec.pitch_range)),
         gain=(float(gain[0]), float(gain[1]), float(gain[2])),
         gamma=float(np.exp(rng.uniform(*np.log(spec.gamma_range)))),
         contrast=float(rng.uniform(*spec.contrast_range)),

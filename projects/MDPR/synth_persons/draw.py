@@ -9,8 +9,8 @@ from synth_persons.head import draw_head
 from synth_persons.pose import Limb, Pose, Skeleton, offset, skeleton
 
 
-def draw_person(canvas: Canvas, person: Appearance, pose: Pose) -> None:
-    """Draw `person` in `pose` on `canvas`, feet at the view's `foot`."""
+def draw_person(canvas: Canvas, person: Appearance, pose: Pose) -> Skeleton:
+    """Draw `person` in `pose` on `canvas`, feet at the view's `foot`, and return where the joints are."""
     bones = skeleton(person, pose)
     draw_head(canvas, person, pose, bones)
     _draw_trunk(canvas, person, bones)
@@ -24,6 +24,7 @@ def draw_person(canvas: Canvas, person: Appearance, pose: Pose) -> None:
         _draw_coat_tails(canvas, person, bones)
     if person.bag != "none":
         _draw_bag(canvas, person, bones)
+    return bones
 
 
 def _draw_trunk(canvas: Canvas, person: Appearance, bones: Skeleton) -> None:

@@ -23,7 +23,7 @@ def random_occluder(spec: SynthPersonsSpec, view: View, rng: np.random.Generator
     """
     height, width = spec.canvas_size
     if rng.random() < 0.35:
-        return _somebody_else(width, height, view, rng)
+        return _somebody_else(spec, view, rng)
     image = Image.new("RGBA", (width, height))
     draw = ImageDraw.Draw(image)
     red, green, blue = (int(value) for value in rng.uniform(35, 175) + rng.uniform(-30, 30, 3))
@@ -53,8 +53,9 @@ def _draw_hedge(draw: ImageDraw.ImageDraw, width: int, height: int, rng: np.rand
         draw.ellipse((x - size, y - size, x + size, y + size), fill=leaf)
 
 
-def _somebody_else(width: int, height: int, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
+def _somebody_else(spec: SynthPersonsSpec, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Draw another passer-by, nearer to the camera and to one side."""
+    height, width = spec.canvas_size
     side = 1 if rng.random() < 0.5 else -1
     sideways = side * width * rng.uniform(0.36, 0.55)
     nearer = replace(
@@ -64,5 +65,5 @@ def _somebody_else(width: int, height: int, view: View, rng: np.random.Generator
         foot=(view.foot[0] + sideways, view.foot[1] + 0.04 * height),
     )
     canvas = Canvas(height, width, nearer)
-    draw_person(canvas, random_appearance(rng), random_pose(rng))
+    draw_person(canvas, random_appearance(spec, rng), random_pose(rng))
     return canvas.finish()

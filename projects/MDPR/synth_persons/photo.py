@@ -11,6 +11,7 @@ from synth_persons import scenery
 from synth_persons.appearance import appearance_of
 from synth_persons.camera import camera_of, expose, random_view
 from synth_persons.canvas import Canvas, View
+from synth_persons.carried import draw_carried
 from synth_persons.draw import draw_person
 from synth_persons.occlusion import random_occluder
 from synth_persons.pose import random_pose
@@ -51,7 +52,7 @@ def take(spec: SynthPersonsSpec, shot: Shot) -> NDArray[np.uint8]:
     Raises:
         ValueError: If the identity or camera number is out of range.
     """
-    rng = stream(spec.seed, Stream.SHOT, shot.identity, shot.camera, shot.index, shot.subject)
+    rng = _own_stream(spec, Stream.SHOT, shot)
     camera = camera_of(spec, shot.camera)
     background = scenery.window(spec, shot.camera, rng)
     scene: Scene = background.astype(np.float32) / np.float32(255)
@@ -61,7 +62,11 @@ def take(spec: SynthPersonsSpec, shot: Shot) -> NDArray[np.uint8]:
             view = _badly_boxed(spec, view, rng)
         scene = _with_shadow(spec, scene, view)
         canvas = Canvas(*spec.canvas_size, view)
-        draw_person(canvas, appearance_of(spec, shot.identity), random_pose(rng))
+        person = appearance_of(spec, shot.identity)
+        bones = draw_person(canvas, person, random_pose(rng))
+        carried = _own_stream(spec, Stream.CARRIED, shot)
+        if carried.random() < spec.carried_probability:
+            draw_carried(canvas, person.height, bones, carried)
         scene = _over(spec, canvas.finish(), scene)
         if rng.random() < spec.occlusion_probability:
             scene = _over(spec, random_occluder(spec, view, rng), scene)
@@ -70,9 +75,13 @@ def take(spec: SynthPersonsSpec, shot: Shot) -> NDArray[np.uint8]:
 
 def jpeg_quality(spec: SynthPersonsSpec, shot: Shot) -> int:
     """Return the JPEG quality of `shot`'s file."""
-    rng = stream(spec.seed, Stream.JPEG, shot.identity, shot.camera, shot.index, shot.subject)
+    rng = _own_stream(spec, Stream.JPEG, shot)
     low, high = spec.jpeg_quality_range
     return int(rng.integers(low, high + 1))
+
+
+def _own_stream(spec: SynthPersonsSpec, purpose: Stream, shot: Shot) -> np.random.Generator:
+    return stream(spec.seed, purpose, shot.identity, shot.camera, shot.index, shot.subject)
 
 
 def _badly_boxed(spec: SynthPersonsSpec, view: View, rng: np.random.Generator) -> View:

@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from synth_persons.generate import draw_samples
+from synth_persons.sets import SETS
 from synth_persons.spec import SynthPersonsSpec
 
 _GAP = 4
@@ -81,15 +82,16 @@ def _label(
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write a contact sheet; ``--help`` lists the arguments."""
-    parser = argparse.ArgumentParser(description="Draw a contact sheet of the SynthPersons data set.")
+    parser = argparse.ArgumentParser(description="Draw a contact sheet of a drawn data set.")
     parser.add_argument("--output", type=Path, required=True, help="picture to write, such as a.png")
+    parser.add_argument("--set", choices=SETS, default="SynthPersons", help="which of the drawn sets")
     parser.add_argument("--first", type=int, default=1, help="identity in the first row")
     parser.add_argument("--rows", type=int, default=6, help="number of identities")
     parser.add_argument("--images-per-camera", type=int, default=2)
     parser.add_argument("--magnification", type=int, default=1)
     arguments = parser.parse_args(argv)
     sheet = contact_sheet(
-        SynthPersonsSpec(),
+        SETS[arguments.set],
         range(arguments.first, arguments.first + arguments.rows),
         images_per_camera=arguments.images_per_camera,
         magnification=arguments.magnification,

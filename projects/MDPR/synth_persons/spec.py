@@ -1,7 +1,8 @@
 """The knobs of SynthPersons, and the random streams every drawing decision comes from."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from enum import IntEnum
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -19,6 +20,7 @@ class Stream(IntEnum):
     SHOT = 5
     JPEG = 6
     LAYOUT = 7
+    CARRIED = 8
 
 
 def stream(seed: int, purpose: Stream, *key: int) -> np.random.Generator:
@@ -30,6 +32,11 @@ def stream(seed: int, purpose: Stream, *key: int) -> np.random.Generator:
         key: Non-negative integers naming the case, such as (identity, camera, index).
     """
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, purpose, *key])))
+
+
+Surroundings = Literal["street", "park"]
+_ADDED = {"added": True}
+"""Marks knobs that the first sets did not have: at their defaults they change neither pixels nor folder."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,15 @@ class SynthPersonsSpec:
         noise_range: Standard deviation of the sensor noise, in grey levels of 255.
         occlusion_probability: Share of the images in which something hides part of the person.
         jpeg_quality_range: Lowest and highest JPEG quality, both included.
+        name: How its folder's name begins.
+        carried_probability: Share of the images in which the person carries something large that
+            hides clothes and says nothing about who it is.
+        surroundings: What stands behind the people.
+        facings: Usual facing directions of the people before cameras 1, 2, ..., then again;
+            degrees, 0 is frontal.
+        pitch_range: How far the cameras look down at least and at most, in radians.
+        long_sleeve_fraction: Share of the upper clothes with long sleeves.
+        coat_fraction: Share of the upper clothes that are coats.
     """
 
     seed: int = 0
@@ -98,6 +114,15 @@ class SynthPersonsSpec:
     noise_range: tuple[float, float] = (1.0, 4.0)
     occlusion_probability: float = 0.3
     jpeg_quality_range: tuple[int, int] = (82, 95)
+    name: str = field(default="SynthPersons", metadata=_ADDED)
+    carried_probability: float = field(default=0.0, metadata=_ADDED)
+    surroundings: Surroundings = field(default="street", metadata=_ADDED)
+    facings: tuple[float, ...] = field(
+        default=(0.0, 180.0, 65.0, -65.0, 30.0, -145.0, 100.0, -20.0, 160.0), metadata=_ADDED
+    )
+    pitch_range: tuple[float, float] = field(default=(0.05, 0.28), metadata=_ADDED)
+    long_sleeve_fraction: float = field(default=0.5, metadata=_ADDED)
+    coat_fraction: float = field(default=0.15, metadata=_ADDED)
 
     def __post_init__(self) -> None:
         for name in ("train_identities", "test_identities", "distractors", "junk", "seed"):
@@ -111,11 +136,18 @@ class SynthPersonsSpec:
             "swapped_fraction",
             "turn_around",
             "occlusion_probability",
+            "carried_probability",
+            "long_sleeve_fraction",
+            "coat_fraction",
         ):
             self._require(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
         for name in ("yaw_jitter", "shift", "light_jitter"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
         self._require("stretch", self.stretch > 0, "above 0")
+        self._require("facings", len(self.facings) > 0, "not empty")
+        self._require(
+            "surroundings", self.surroundings in get_args(Surroundings), f"one of {get_args(Surroundings)}"
+        )
         self._require(
             "swapped_fraction",
             self.look_alike_fraction + self.swapped_fraction <= 1,
@@ -127,7 +159,7 @@ class SynthPersonsSpec:
         for name in ("gamma_range", "contrast_range", "scale_range"):
             low, high = getattr(self, name)
             self._require(name, 0 < low <= high, "(low, high) with 0 < low <= high")
-        for name in ("blur_range", "noise_range", "jpeg_quality_range"):
+        for name in ("blur_range", "noise_range", "jpeg_quality_range", "pitch_range"):
             low, high = getattr(self, name)
             self._require(name, 0 <= low <= high, "(low, high) with 0 <= low <= high")
 
@@ -136,6 +168,15 @@ class SynthPersonsSpec:
         """Height and width of the supersampled canvas, before it is stretched."""
         width = round(self.width * self.supersampling / self.stretch)
         return self.height * self.supersampling, max(width, 1)
+
+    def described(self) -> dict[str, Any]:
+        """Return the knobs by name, without those added later that are at their defaults."""
+        untouched = {
+            knob.name
+            for knob in fields(self)
+            if "added" in knob.metadata and getattr(self, knob.name) == knob.default
+        }
+        return {name: value for name, value in asdict(self).items() if name not in untouched}
 
     def _require(self, name: str, valid: bool, allowed: str) -> None:
         if not valid:

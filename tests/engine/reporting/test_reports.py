@@ -136,7 +136,8 @@ def test_reader_puts_means_groups_and_speed_into_the_curves():
     with EventStorage() as storage:
         cfg = tiny_config("SOLVER.LOG_PERIOD", 2)
         reader.trainer = SimpleNamespace(
-            step=step, storage=storage, iter=0, clock=clock, cfg=cfg, images_per_step=8
+            **{"step": step, "storage": storage, "iter": 0, "clock": clock, "cfg": cfg},
+            **{"images_per_step": 8, "iters_per_epoch": 4, "max_iter": 12},
         )
         for reader.trainer.iter in range(3):
             storage.iter = reader.trainer.iter
@@ -154,6 +155,8 @@ def test_reader_puts_means_groups_and_speed_into_the_curves():
     assert latest["loss_group/hard"] == 4.0
     assert latest["loss_group/fusion"] == 3.5
     assert latest["data_time"] == pytest.approx(0.1)
+    assert latest["epoch"] == 0.5
+    assert latest["eta_seconds"] == pytest.approx(5)  # ten steps are to come
     assert latest["data_wait_share"] == pytest.approx(0.2)
     assert latest["images_per_second"] == pytest.approx(16)
     assert latest["memory/resident_gb"] > 0

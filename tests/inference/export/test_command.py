@@ -12,7 +12,7 @@ from mdpr.engine.network import build_network
 from mdpr.errors import ExportError
 from mdpr.inference.compression import Compression
 from mdpr.inference.embedder import Embedder
-from mdpr.inference.export.check import Agreement
+from mdpr.inference.export.check import Agreement, compare
 from mdpr.inference.export.conventions import CONVENTIONS
 from mdpr.inference.export.graph import Graph
 from mdpr.inference.export.quantization import quantize_onnx
@@ -133,6 +133,16 @@ def test_a_file_that_differs_is_not_kept(folder, monkeypatch, capsys):
     assert export(folder, "empty/model.pt2") == 1
     assert "does not compute what the model does: largest difference" in capsys.readouterr().err
     assert not list((folder / "empty").iterdir())
+
+
+def test_a_file_that_does_not_run_on_several_images_is_told(model):
+    def of_one(images):
+        if len(images) > 1:  # as graphs that a tool has fixed to the one image that it saw
+            raise RuntimeError("input shapes mismatch")
+        return model(images)
+
+    with pytest.raises(ExportError, match="does not run on 8 images at a time: input shapes mismatch"):
+        compare(model, of_one, list(IMAGES), None)
 
 
 class Corner(torch.nn.Module):

@@ -14,9 +14,15 @@ from mdpr.inference.timing import timings
 
 def _benchmark(options: argparse.Namespace) -> int:
     found = list(timings(options.model, options.batches, seconds=options.seconds, images=options.images))
-    rows = [[one.form, *one.milliseconds.values(), one.start, one.megabytes] for one in found]
+    rows = [
+        [one.form, *(one.milliseconds.get(batch) for batch in options.batches), one.start, one.megabytes]
+        for one in found
+    ]
     headers = ("", *(f"ms/image of {batch}" for batch in options.batches), "start, s", "MB")
     say(tabulate(rows, headers, floatfmt=".1f"))
+    for one in found:
+        if one.failure:
+            say(f"{one.form} did not run: {one.failure}")
     if options.json:
         with write_atomically(options.json) as file:
             json.dump([asdict(one) for one in found], file, indent=1)

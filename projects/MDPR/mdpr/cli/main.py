@@ -9,6 +9,7 @@ from mdpr.errors import did_you_mean
 
 SUBCOMMANDS = {
     "train": "train or evaluate a network",
+    "watch": "say how far a run is, and open its curves while it goes on",
     "evaluate-features": "score saved features, without a network",
     "check-dataset": "read a whole data set and say what would go wrong",
     "calibrate": "find the threshold for a chosen rate of false matches",
@@ -23,6 +24,7 @@ SUBCOMMANDS = {
     "compress": "make the embeddings of a model file short",
     "curves": "CMC, ROC, similarities, losses and more as pictures, from the files of runs",
     "rank-lists": "what single queries found, as a page, from saved rankings",
+    "study": "run configs with several seeds, and say how sure their differences are",
     "replay": "compute a step that was not finite again, and say where it breaks",
     "gallery": "keep known images of persons, and find whom a new one shows",
     "doctor": "check this machine: what is installed, and whether it computes what it should",

@@ -112,7 +112,8 @@ def deploy(
     Batch norms are folded into convolutions, the two convolutions of each fusion block and of each
     attention block become one, and all that only training needs is left out. In float32, features equal
     those of ``model`` to rounding. On a CPU, memory that this process frees is from then on kept for the next
-    call (`mdpr.host.keep_freed_memory`).
+    call (`mdpr.host.keep_freed_memory`). In float32 this is the fastest way on a CPU for several images at a
+    time; for one, and in INT8, a runtime is (``mdpr export``, with figures in docs/export.md).
 
     Args:
         model: not changed, and none of its memory is shared.

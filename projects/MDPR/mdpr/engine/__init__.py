@@ -4,6 +4,7 @@
 - ``steps/``: one step of the optimizer, what is logged of it, and what may go wrong (`steps.replay`).
 - ``hooks/``: what happens around steps and epochs, in the order of `hooks.build`.
 - ``resume/``: which object holds which state, and how a run is left and entered again.
+- ``loggers/``: who else gets the numbers of a run.
 - ``reporting/``: what a user sees of a run.
 - `evaluate_sets`: all test sets, scored and written down.
 """

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from mdpr.data.validation import evaluated_sets
 from mdpr.engine.data_parallel import broadcast_buffers, unwrapped
 from mdpr.engine.feature_extraction import extract_features
+from mdpr.engine.fingerprint import fingerprint_of
 from mdpr.engine.network import evaluated_form
 from mdpr.engine.results import results_table, write_results
 from mdpr.evaluation import ReidEvaluator, SubmissionWriter
@@ -65,6 +66,6 @@ def evaluate_sets(
         for setting, values in evaluator.results_by_setting.items():
             reported[name + setting] = dict(values)
     if reported:
-        path = write_results(cfg.OUTPUT_DIR, reported)
+        path = write_results(cfg.OUTPUT_DIR, reported, fingerprint_of(cfg))
         logger.info("Results, also in %s:\n%s", path, results_table(reported))
     return next(iter(results.values())) if len(results) == 1 else results

@@ -54,6 +54,25 @@ def make_config(
     Raises:
         ConfigError: a file that is not there, an unknown key, or a value that cannot be used.
     """
+    cfg, layers = read_config(config_file, options, extend)
+    notes = [_what_is_set(cfg, layers)]
+    asked_for = any("MODEL.DEVICE" in layer.values for layer in layers)
+    notes += fit_to_machine(cfg, device_asked_for=asked_for, gpus=gpus)
+    cfg.freeze()
+    return cfg, notes
+
+
+def read_config(
+    config_file: str, options: Sequence[Any], extend: Sequence[Callable[[CfgNode], Any]] = ()
+) -> tuple[CfgNode, list[Layer]]:
+    """Read a config and check it, whatever machine it is for; arguments as `make_config`'s.
+
+    Returns:
+        The config, not frozen, and what it was made of: the file's layers, the lowest first, and the options.
+
+    Raises:
+        ConfigError: as `make_config`, but for what this machine cannot do.
+    """
     cfg = get_cfg()
     add_mdpr_config(cfg)
     for add_keys in extend:
@@ -63,11 +82,7 @@ def make_config(
     for layer in layers:
         merge(cfg, layer)
     check_config(cfg)
-    notes = [_what_is_set(cfg, layers)]
-    asked_for = any("MODEL.DEVICE" in layer.values for layer in layers)
-    notes += fit_to_machine(cfg, device_asked_for=asked_for, gpus=gpus)
-    cfg.freeze()
-    return cfg, notes
+    return cfg, layers
 
 
 def _what_is_set(cfg: CfgNode, layers: Sequence[Layer]) -> str:

@@ -26,7 +26,8 @@ An epoch: ``before_epoch`` of every hook, its steps, and ``after_epoch`` of ever
    `Trainer.evaluate`, evaluate_sets.py, results.py).
 3. Whether it is the last epoch (hooks/early_stopping.py).
 4. The learning rate of the next (hooks/schedule.py).
-5. A line of curves with the metrics (hooks/metrics_writer.py).
+5. The last rank lists as pictures (hooks/rank_pictures.py), and a line of curves with the metrics
+   (hooks/metrics_writer.py), which the loggers get as well (loggers/writer.py).
 6. ``model_best``, and the checkpoint of the epoch or of the run (hooks/checkpointing.py), which a thread
    writes from a copy (checkpoint/background.py) while the next steps run.
 7. Memory that lies idle goes back to the system (hooks/build.py).
@@ -55,6 +56,7 @@ from mdpr.engine.hooks.build import build_hooks
 from mdpr.engine.hooks.checkpointing import CheckpointHook
 from mdpr.engine.hooks.early_stopping import EarlyStopping
 from mdpr.engine.hooks.schedule import build_schedulers
+from mdpr.engine.loggers.writer import LoggerWriter
 from mdpr.engine.network import build_network
 from mdpr.engine.reporting.clock import RunClock
 from mdpr.engine.reporting.summary import run_summary
@@ -261,8 +263,10 @@ class Trainer(DefaultTrainer):
         return build_hooks(self)
 
     def build_writers(self) -> list[EventWriter]:
-        """Curves for TensorBoard and ``metrics.json``, from the first step that will be done."""
-        return curve_writers(self.cfg.OUTPUT_DIR, self.start_iter)
+        """``metrics.json``, TensorBoard and ``SOLVER.LOGGERS``, from the first step that will be done."""
+        curves = curve_writers(self.cfg.OUTPUT_DIR, self.start_iter)
+        position = {"resumed": self.start_iter > 0, "last_step": curves[0]._last_write}
+        return [*curves, *(LoggerWriter(self.cfg, name, **position) for name in self.cfg.SOLVER.LOGGERS)]
 
     @classmethod
     def build_model(cls, cfg: CfgNode) -> nn.Module:

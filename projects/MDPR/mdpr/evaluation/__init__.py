@@ -12,7 +12,8 @@ A ladder, each rung a folder that imports only those below it:
   one rule for ties (`ordering`); `checks` that name wrong rows; `arrays`
 
 On top stand `evaluator` (collects features in fast-reid's loop and scores them), `submission` (in its
-place for a set without identities), `settings` (from the config) and `processes` (that evaluate together).
+place for a set without identities), `settings` (from the config), `processes` (that evaluate together) and
+`paired` (two rankings of the same queries).
 """
 
 from mdpr.evaluation.distances.feature_distances import DISTANCE_METRICS, RetrievalFeatures

@@ -1,6 +1,5 @@
 """From a run, or weights of the authors' release, to a model file."""
 
-import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +14,7 @@ from mdpr.checkpoint.official import convert_official_state_dict, is_official
 from mdpr.checkpoint.reading import read_checkpoint, state_dict_of
 from mdpr.config import changed
 from mdpr.deployment import DeployedMDPR, deploy
+from mdpr.engine.results import read_results
 from mdpr.engine.setup import make_config
 from mdpr.errors import CheckpointError, InputError
 from mdpr.inference.model_file import fingerprint_of, write_model_file
@@ -41,9 +41,8 @@ def pack_run(
     Raises:
         InputError, CheckpointError, ConfigError: as `Embedder`, and as `pack`.
     """
-    results = Path(folder) / "results.json"
-    if weights is None and results.is_file():
-        about.setdefault("metrics", json.loads(results.read_text(encoding="utf-8")))
+    if weights is None and (Path(folder) / "results.json").is_file():
+        about.setdefault("metrics", read_results(folder)[0])
     pack(from_run(folder, weights), path, **about)
 
 

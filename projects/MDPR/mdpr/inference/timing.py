@@ -16,6 +16,7 @@ from fastreid.modeling.meta_arch import build_model
 from mdpr.config import changed
 from mdpr.deployment import DeployedMDPR, deploy
 from mdpr.deployment.compilation import compiled_or_not
+from mdpr.errors import MDPRError
 from mdpr.host import cpu_computes_in_bfloat16
 from mdpr.inference.embedder import Embedder
 from mdpr.inference.export.export import write
@@ -35,12 +36,14 @@ class Timing:
         milliseconds: an image, by batch size: the median of calls after the first.
         start: seconds from nothing but imports to the features of the first image.
         megabytes: the most memory above that of the imports; None but on Linux.
+        failure: what its runtime said where it did not run; there are no figures then.
     """
 
     form: str
     milliseconds: dict[int, float]
-    start: float
+    start: float | None
     megabytes: float | None
+    failure: str = ""
 
 
 def timings(
@@ -59,7 +62,7 @@ def timings(
         images: for the ranges of INT8; none draws people.
 
     Yields:
-        As each is measured. Files that are exported for it are not checked.
+        As each is measured, or has failed. Files that are exported for it are not checked.
 
     Raises:
         MDPRError, OSError: a model or images that cannot be read.
@@ -86,9 +89,16 @@ def timings(
 
 
 def _alone(*arguments: Any) -> Timing:
+    form, *_ = arguments
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context) as pool:
-        return pool.submit(_measure, *arguments).result()
+        try:
+            return pool.submit(_measure, *arguments).result()
+        except MDPRError:
+            raise
+        except Exception as error:  # each runtime has errors of its own
+            reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), "")
+            return Timing(form, {}, None, None, f"{type(error).__name__}: {reason.strip()}")
 
 
 def _measure(form: str, source: str, batches: Sequence[int], seconds: float) -> Timing:

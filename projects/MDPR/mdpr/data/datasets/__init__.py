@@ -6,7 +6,7 @@ from mdpr.data.datasets.image_folder import ImageFolderReID
 from mdpr.data.datasets.market1501 import Market1501
 from mdpr.data.datasets.msmt17 import MSMT17
 from mdpr.data.datasets.synergyreid import SynergyReID
-from mdpr.data.datasets.synth_persons import SynthPersons
+from mdpr.data.datasets.synth_persons import SynthPersons, SynthPersonsXL, SynthPersonsXLOther
 
 __all__ = [
     "CUHK03NP",
@@ -17,4 +17,6 @@ __all__ = [
     "OccludedDuke",
     "SynergyReID",
     "SynthPersons",
+    "SynthPersonsXL",
+    "SynthPersonsXLOther",
 ]

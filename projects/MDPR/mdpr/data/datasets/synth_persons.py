@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from synth_persons.cache import IncompleteSetError, ensure_set
 from synth_persons.layout import DISTRACTOR, JUNK
-from synth_persons.spec import SynthPersonsSpec
+from synth_persons.sets import SYNTH_PERSONS, SYNTH_PERSONS_XL, SYNTH_PERSONS_XL_OTHER
 
 from mdpr.data.datasets.base import register
 from mdpr.data.datasets.folders import FolderDataset
@@ -25,7 +25,7 @@ class SynthPersons(FolderDataset):
     """
 
     dataset_name = "synthpersons"
-    spec = SynthPersonsSpec()  # a subclass with another one is another set
+    spec = SYNTH_PERSONS  # a subclass with another one is another set
     where_to_get = "Move its folder away and the set will be drawn again"
     name_example = "0001_c1s1_000001_00.jpg"
     num_cameras = 9  # as many as one digit counts
@@ -43,3 +43,31 @@ class SynthPersons(FolderDataset):
             return Path(ensure_set(self.root, self.spec).name)
         except IncompleteSetError as error:
             raise DatasetError(str(error)) from error
+
+
+@register
+class SynthPersonsXL(SynthPersons):
+    """A larger and harder SynthPersons, on which a difference of 1 mAP is more than chance.
+
+    Dataset statistics:
+        - identities: 240 (train) + 640 (test), 8 cameras.
+        - images: 3840 (train) + 3200 (query) + 5600 (gallery, of which 480 are distractors).
+        - the folder also holds 160 junk images of the gallery, which are left out.
+    """
+
+    dataset_name = "synthpersonsxl"
+    spec = SYNTH_PERSONS_XL
+
+
+@register
+class SynthPersonsXLOther(SynthPersons):
+    """The twin of SynthPersonsXL out of its domain: other people, clothes, cameras and surroundings.
+
+    Dataset statistics:
+        - identities: 16 (train) + 640 (test), 8 cameras.
+        - images: 256 (train) + 3200 (query) + 5600 (gallery, of which 480 are distractors).
+        - the folder also holds 160 junk images of the gallery, which are left out.
+    """
+
+    dataset_name = "synthpersonsxlother"
+    spec = SYNTH_PERSONS_XL_OTHER

@@ -16,6 +16,7 @@ from fastreid.utils import comm
 from mdpr.config import changed
 from mdpr.engine.hooks.evaluation import EvaluationHook
 from mdpr.engine.hooks.metrics_writer import MetricsWriter
+from mdpr.engine.hooks.rank_pictures import RankPictures
 from mdpr.engine.hooks.schedule import StepSchedule
 from mdpr.engine.reporting.loader_watch import LoaderWatch
 from mdpr.engine.reporting.progress import ProgressReporter
@@ -46,6 +47,8 @@ def build_hooks(trainer: Any) -> list[HookBase]:
         CallbackHook(after_epoch=lambda _: schedule.finish_epoch()),
     ]
     if comm.is_main_process():
+        if cfg.TEST.MDPR.SAVE_RANKINGS:
+            hooks.append(RankPictures())
         hooks.append(MetricsWriter(cfg.SOLVER.LOG_PERIOD))
     # On a CPU, steps use again what steps before freed; what evaluation and checkpoints took goes back.
     keep = (lambda _: keep_freed_memory()) if cfg.MODEL.DEVICE == "cpu" else None

@@ -84,6 +84,10 @@ class RunClock(HookBase):
             sum(step.waiting for step in self._window) / count,
         )
 
+    def seconds_for(self, steps: int) -> float:
+        """How long so many steps take at the present speed; evaluations, which come in bursts, left out."""
+        return self.recent.total * max(0, steps)
+
     def split(self) -> dict[str, float]:
         """Seconds since the start: "total", and of it "computing", "waiting for data", "evaluation",
         and "other" (checkpoints, logs)."""

@@ -94,8 +94,7 @@ class ProgressReporter(HookBase):
         scalars = self._reader.shown()
         groups = "  ".join(f"{name} {value:.3g}" for name, value in loss_groups(scalars).items())
         recent = self.trainer.clock.recent
-        # Evaluations are left out, as they come in bursts.
-        seconds = recent.total * max(0, self.trainer.max_iter - self.trainer.iter - 1)
+        seconds = self.trainer.clock.seconds_for(self.trainer.max_iter - self.trainer.storage.iter - 1)
         return "  ".join(
             [
                 f"loss {scalars.get('total_loss', float('nan')):.3f}" + (f" ({groups})" if groups else ""),

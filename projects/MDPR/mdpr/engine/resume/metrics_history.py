@@ -14,6 +14,7 @@ from fastreid.utils.events import EventStorage, EventWriter, JSONWriter, Tensorb
 logger = logging.getLogger(__name__)
 
 VALUES_KEPT = 20  # the window of fast-reid's writers and of the progress report
+SECONDS_UNSEEN = 10  # that a curve may lag behind, for TensorBoard
 
 
 def history_state(storage: EventStorage) -> dict[str, Any]:
@@ -82,6 +83,6 @@ def curve_writers(folder: str, first_step: int) -> list[EventWriter]:
     path = str(Path(folder) / "metrics.json")
     last = truncate_metrics(path, first_step)
     file = JSONWriter(path)
-    curves = TensorboardXWriter(folder, **({"purge_step": first_step} if first_step else {}))
-    file._last_write, curves._last_write = last, first_step - 1
+    curves = TensorboardXWriter(folder, purge_step=first_step or None, flush_secs=SECONDS_UNSEEN)
+    file._last_write = curves._last_write = last
     return [file, curves]

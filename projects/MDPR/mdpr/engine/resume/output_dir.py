@@ -13,6 +13,7 @@ RUN_FILES = (
     "config.yaml",
     "log.txt*",
     "events.out.tfevents.*",
+    "*.run_id",  # of loggers: a new run is a new one there too
 )
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 from fastreid.data.datasets.bases import ImageDataset
+from numpy.typing import NDArray
 
 from mdpr.errors import ExportError
 from mdpr.evaluation.ranking.labels import RetrievalLabels
@@ -82,16 +83,29 @@ def compare(
         exported: of the file.
         crops: images, repeated where they are fewer than `NUM_CROPS`.
         labelled: a data set of which the mAP is taken too.
+
+    Raises:
+        ExportError: the file does not run.
     """
     batches = np.split(np.resize(np.arange(len(crops)), NUM_CROPS), np.cumsum(BATCHES)[:-1])
-    pairs = [[each([crops[i] for i in batch]) for each in (reference, exported)] for batch in batches]
-    expected, found = (np.concatenate(rows) for rows in zip(*pairs, strict=True))
+    expected = np.concatenate([reference([crops[i] for i in batch]) for batch in batches])
+    found = np.concatenate([_embeddings(exported, [crops[i] for i in batch]) for batch in batches])
     scores = None
     if labelled is not None:
         scores = (mean_average_precision(reference, labelled), mean_average_precision(exported, labelled))
     return Agreement(
         float(np.abs(expected - found).max()), float((expected * found).sum(axis=1).min()), scores
     )
+
+
+def _embeddings(exported: Embedder, crops: Sequence[Any]) -> NDArray[np.float32]:
+    try:
+        return exported(crops)
+    except Exception as error:  # each runtime has errors of its own
+        raise ExportError(
+            f"the exported file does not run on {len(crops)} images at a time: {error}. Nothing is written; "
+            f"choose another precision or format"
+        ) from error
 
 
 def mean_average_precision(embedder: Embedder, dataset: ImageDataset) -> float:
