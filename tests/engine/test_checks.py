@@ -49,7 +49,7 @@ WRONG = [
     ("MODEL.MDPR.EMBEDDING_DIM", 12.5, "a whole number"),
     ("MODEL.MDPR.AREA_SCALE", math.inf, ">= 0"),
     ("MODEL.MDPR.DISTILLATION_NAME", "MutualDistilation", "(did you mean 'MutualDistillation'?)"),
-    ("MODEL.MDPR.DISTILLATION_NAME", "TripletLoss", "one of MutualDistillation"),
+    ("MODEL.MDPR.DISTILLATION_NAME", "TripletLoss", "DistillationToSoft, MutualDistillation"),
     ("MODEL.MDPR.DIVERSITY_NAME", "Diversity", "(did you mean 'DiversityLoss'?)"),
     ("MODEL.MDPR.DIVERSITY_NAME", "AttentionAreaLoss", "one of DiversityLoss"),
     ("MODEL.MDPR.AREA_NAME", "DiversityLoss", "one of AttentionAreaLoss"),

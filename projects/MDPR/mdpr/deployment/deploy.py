@@ -65,8 +65,8 @@ class DeployedMDPR(nn.Module):
         Raises:
             ValueError: the network was deployed without attention, or has no soft branch.
         """
-        branch = self.network.soft_branch
-        if branch is None or getattr(branch, "attention", None) is None:
+        branch: Any = self.network.soft_branch
+        if getattr(branch, "attention", None) is None:
             raise ValueError(
                 "this network has no attention of both stages: deploy one with its soft branch by "
                 "deploy(model, attention=True)"
