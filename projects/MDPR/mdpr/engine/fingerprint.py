@@ -128,7 +128,7 @@ def _device(device: str) -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that this package lies in, "-dirty" where it was changed; None where installed."""
+    """The commit of the checkout that this package lies in, with "-dirty" where that was changed since."""
     checkout = _PACKAGE.parents[2]
     if not (checkout / ".git").exists():
         return None
