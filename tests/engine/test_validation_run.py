@@ -62,7 +62,7 @@ def test_the_best_is_that_of_validation(cfg, monkeypatch, tmp_path):
     assert results["DukeMTMC-val"]["mAP"] == 50
     assert trainer.cfg.MODEL.HEADS.NUM_CLASSES == 6
     assert read_checkpoint(tmp_path / "run/model_best.pth")["epoch"] == 0
-    assert list(json.loads((tmp_path / "run/results.json").read_text())) == list(SCORES)
+    assert json.loads((tmp_path / "run/results.json").read_text()).keys() >= SCORES.keys()
     assert trainer.evaluations.best("mAP").epoch == 1
 
 
