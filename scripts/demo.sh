@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set up, train MDPR and a plain baseline on the project's own synthetic persons, and compare them.
+# Set up, train MDPR for some minutes on the project's own synthetic persons, and show what it found.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 

@@ -1,4 +1,4 @@
-"""The project of docs/extending.md, copied from the page into a folder of its own, trains."""
+"""The project of docs/extending.md, copied from the page into a folder, trains and has a row in a study."""
 
 import json
 import os
@@ -7,12 +7,14 @@ import subprocess
 import sys
 
 import pytest
+import yaml
+from mdpr.cli.main import main
 from support.configs import CONFIGS, ROOT
 from support.miniatures import Sample, save
 from support.processes import PACKAGE
 
 TEXT = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"<!-- file: (\S+) -->\n```python\n(.*?)```", TEXT, re.DOTALL))
+FILES = dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", TEXT, re.DOTALL))
 OPTIONS = (
     *("MODEL.BACKBONE.DEPTH", "18x", "MODEL.BACKBONE.FEAT_DIM", "512", "MODEL.DEVICE", "cpu"),
     *("MODEL.BACKBONE.PRETRAIN", "False", "MODEL.MDPR.EMBEDDING_DIM", "16"),
@@ -33,7 +35,9 @@ def project(make_folder):
     """The files of the page, and people to train on."""
     folder = make_folder("my_project")
     for name, content in FILES.items():
-        (folder / name).write_text(content)
+        (folder / name).write_text(content.replace("/path/to/configs", str(CONFIGS)))
+    study = yaml.safe_load((folder / "study.yml").read_text())
+    (folder / "study.yml").write_text(yaml.safe_dump(study | {"options": list(OPTIONS), "seeds": [0]}))
     for person in range(1, 9):
         for camera in (1, 2):
             for image in range(4):
@@ -59,7 +63,8 @@ def run(project, *options):
 
 
 def test_each_file_is_short():
-    assert set(FILES) == {"train.py", "losses.py", "distillation.py", "dataset.py", "logger.py"}
+    code = {"train.py", "losses.py", "distillation.py", "dataset.py", "logger.py"}
+    assert set(FILES) == code | {"people.yml", "study.yml"}
     assert all(content.count("\n") < 60 for content in FILES.values())
 
 
@@ -87,3 +92,15 @@ def test_its_keys_are_checked_as_ours_are(project):
         assert message in result.stderr
         assert "Traceback" not in result.stderr
         assert not (project / "wrong").exists()
+
+
+def test_its_loss_has_a_row_in_a_study(project, monkeypatch, capsys):
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("FASTREID_DATASETS", str(project / "data"))
+    assert main(["study", "run", "study.yml", "--rows", "length"]) == 0
+    metrics = (project / "logs/people/length/seed0/metrics.json").read_text()
+    assert '"loss_fusion_length"' in metrics
+    capsys.readouterr()
+    assert main(["study", "show", "study.yml"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^\| length +\| 1 +\|", shown, re.MULTILINE), shown

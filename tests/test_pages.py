@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from support.configs import ROOT
+from support.configs import ROOT, config
 
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
@@ -27,3 +27,13 @@ def test_index_lists_every_page():
     index = (DOCS / "README.md").read_text(encoding="utf-8")
     pages = [page.name for page in DOCS.glob("*.md") if page.name != "README.md"]
     assert [name for name in pages if f"]({name})" not in index] == []
+
+
+def test_recipes_page_has_the_share_of_the_warm_up():
+    solver, text = config().SOLVER, (DOCS / "recipes.md").read_text(encoding="utf-8").replace("*", "")
+    for images in (16_522, 12_936, 30_248):
+        for batch, digits in ((solver.IMS_PER_BATCH, 1), (4 * solver.IMS_PER_BATCH, 0)):
+            steps = images // batch
+            assert f" {steps} / {solver.WARMUP_ITERS / steps:.{digits}f} epochs |" in text
+    assert f"| {solver.WARMUP_ITERS:,} steps | {solver.WARMUP_ITERS:,} steps |" in text
+    assert f"| epochs | {solver.MAX_EPOCH} | {solver.MAX_EPOCH} |" in text
