@@ -57,6 +57,10 @@ if [ ! -x "$PYTHON" ] || [ "$(cat "$STAMP" 2>/dev/null)" != "$WANTED" ]; then
     say "installing the loggers that runs can be sent to"
     "$PYTHON" -m pip install --quiet --disable-pip-version-check wandb==0.31.0 mlflow-skinny==3.17.2 \
         || say "they could not be had: their tests are skipped"
+    say "installing what opens the pages in a browser for their tests, and checks their accessibility"
+    { "$PYTHON" -m pip install --quiet --disable-pip-version-check selenium==4.51.0 \
+        && "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps axe-playwright-python==0.1.8; } \
+        || say "it could not be had: these tests are skipped"
     printf '%s\n' "$WANTED" > "$STAMP"
     say "done: $PYTHON"
 else

@@ -170,9 +170,9 @@ def test_probabilities_are_those_of_the_model_file(problem, files, monkeypatch, 
 def test_moved_images_are_found_by_the_end_of_their_path(files, tmp_path):
     (tmp_path / "query").mkdir()
     Image.new("RGB", (20, 40)).save(tmp_path / "query/1.jpg")
-    assert rank_lists._found_file("/gone/set/query/1.jpg", tmp_path) == tmp_path / "query/1.jpg"
+    assert rank_lists.found_file("/gone/set/query/1.jpg", tmp_path) == tmp_path / "query/1.jpg"
     here = str(files.folder / "1.jpg")
-    assert str(rank_lists._found_file(here, tmp_path / "query")) == here
+    assert str(rank_lists.found_file(here, tmp_path / "query")) == here
 
 
 def test_other_images_are_refused_in_one_line(problem, files, tmp_path, capsys):

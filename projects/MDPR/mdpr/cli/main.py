@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     "curves": "CMC, ROC, similarities, losses and more as pictures, from the files of runs",
     "rank-lists": "what single queries found, as a page, from saved rankings",
     "study": "run configs with several seeds, and say how sure their differences are",
+    "report": "a run, or several compared, as one page that opens offline",
     "replay": "compute a step that was not finite again, and say where it breaks",
     "gallery": "keep known images of persons, and find whom a new one shows",
     "doctor": "check this machine: what is installed, and whether it computes what it should",

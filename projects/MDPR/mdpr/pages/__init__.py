@@ -1,12 +1,14 @@
 """HTML pages that need no other file: one look, images embedded, everything that comes from data escaped.
 
-A page's policy (Content-Security-Policy) allows nothing but embedded images and the page's own style, so
-that a page neither runs a script nor asks a network, whatever is in a name.
+A page's policy (Content-Security-Policy) allows nothing but embedded images, the page's own style and, where
+its template has one, its own script, both by their hashes: a page runs nothing else and asks no network,
+whatever is in a name.
 """
 
 import base64
 import hashlib
 import io
+from functools import cache
 from typing import Any, Final
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -26,6 +28,11 @@ def render_page(package: str, template: str, **values: Any) -> str:
     Returns:
         The page's HTML.
     """
+    return _environment(package).get_template(template).render(**values)
+
+
+@cache
+def _environment(package: str) -> Environment:
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("mdpr.pages")]),
         autoescape=True,
@@ -33,13 +40,19 @@ def render_page(package: str, template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.filters |= {"source_hash": _source_hash, "picture": jpeg_uri}
-    return environment.get_template(template).render(**values)
+    return environment
 
 
 def jpeg_uri(jpeg: bytes) -> str:
     """A JPEG's bytes as what an ``img`` has for its source."""
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+
+
+def png_uri(png: bytes) -> str:
+    """A PNG's bytes likewise."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def image_uri(image: Image.Image) -> str:

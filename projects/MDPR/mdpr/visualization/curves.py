@@ -28,6 +28,7 @@ PICTURES: Final[dict[str, tuple[type, Callable[..., None], bool]]] = {
     "learning_rate": (list, plots.draw_learning_rate, False),
 }
 _LABELS_INSIDE: Final = 5  # more would cover the curves
+DPI: Final = 130
 EMBEDDING_MAPS: Final = ("pca", "umap")
 
 
@@ -47,12 +48,36 @@ def write_curves(sources: Sequence[str | Path], out: str | Path, *, embedding: s
         EvaluationError: a source that holds none of these.
         OSError, TypeError, ValueError: a file that cannot be read or written.
     """
-    matplotlib, figure = optional("matplotlib", "pictures"), optional("matplotlib.figure", "pictures")
+    optional("matplotlib", "pictures")
     if embedding == "umap":
         optional("umap", "umap")  # before anything is drawn
-    loaded = [(file, _load(file)) for source in sources for file in _files(Path(source))]
-    cycle = matplotlib.cycler(color=plots.COLOURS, linestyle=plots.LINES)
     written = []
+    for picture, canvas in draw_curves(load_sources(sources), embedding=embedding):
+        path = Path(out, f"{picture}.png")
+        with write_atomically(path, "wb") as stream:
+            canvas.savefig(stream, format="png", dpi=DPI)
+        written.append(path)
+    return written
+
+
+def load_sources(sources: Sequence[str | Path]) -> list[tuple[Path, Any]]:
+    """Files that the sources of `write_curves` hold, with what can be drawn of each.
+
+    Raises:
+        EvaluationError: a source that holds none of these.
+        OSError, TypeError, ValueError: a file that cannot be read.
+    """
+    return [(file, _load(file)) for source in sources for file in _files(Path(source))]
+
+
+def draw_curves(loaded: Sequence[tuple[Path, Any]], *, embedding: str = "pca") -> Iterator[tuple[str, Any]]:
+    """Names of `PICTURES` and their figures, of all that is there to draw.
+
+    Raises:
+        InputError: matplotlib, or UMAP, is not installed.
+    """
+    matplotlib, figure = optional("matplotlib", "pictures"), optional("matplotlib.figure", "pictures")
+    cycle = matplotlib.cycler(color=plots.COLOURS, linestyle=plots.LINES)
     for picture, (kind, draw, panels) in PICTURES.items():
         shown = {file: data for file, data in loaded if isinstance(data, kind)}
         if not shown:
@@ -66,10 +91,7 @@ def write_curves(sources: Sequence[str | Path], out: str | Path, *, embedding: s
             for place, (name, data) in enumerate(zip(_names(shown), shown.values(), strict=True)):
                 draw(axes[place if panels else 0], name, data)
             _finish(axes)
-            with write_atomically(Path(out, f"{picture}.png"), "wb") as stream:
-                canvas.savefig(stream, format="png", dpi=130)
-        written.append(Path(out, f"{picture}.png"))
-    return written
+            yield picture, canvas
 
 
 def _finish(all_axes: Sequence[Any]) -> None:
@@ -89,7 +111,11 @@ def _files(source: Path) -> Iterator[Path]:
         yield source
         return
     patterns = ("metrics.json", "*rankings.npz", "*features.npz")
-    found = [file for pattern in patterns for file in sorted(source.glob(pattern))]
+    found = [
+        file
+        for pattern in patterns
+        for file in sorted(source.glob(pattern), key=lambda one: distinct_names([one]))
+    ]
     if not found:
         raise EvaluationError(f"{source} holds none of {', '.join(patterns)}: there is nothing to draw")
     yield from found

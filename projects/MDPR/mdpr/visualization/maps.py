@@ -42,7 +42,7 @@ def maps_of(embedder: Embedder, image: Any, *, activations: bool = False) -> Ima
     """Attention: the M foreground maps of stages 4 and 3, in 0..1, and backgrounds, 1 less their sum.
 
     Args:
-        embedder: of a model file with MDPR.
+        embedder: of a model file with MDPR, or of a config and a network deployed with attention.
         image: one image, as an embedder takes it.
         activations: instead, of each embedding map, the root of the mean square over its channels.
 
@@ -51,7 +51,7 @@ def maps_of(embedder: Embedder, image: Any, *, activations: bool = False) -> Ima
         ImageReadError: a file that cannot be read.
     """
     network, picture = embedder.network, rgb_image(image)
-    if embedder.file is None or not isinstance(network, DeployedMDPR):
+    if not isinstance(network, DeployedMDPR):
         raise InputError("maps are those of a model file with MDPR, as `mdpr pack` writes it of a run")
     pixels = embedder.prepare(picture)
     maps = (_activations if activations else _attention)(network, pixels[None].to(embedder.device))
@@ -72,6 +72,8 @@ def _attention(network: DeployedMDPR, pixels: Tensor) -> dict[str, list[Tensor]]
         raise InputError("MODEL.MDPR.SOFT_BRANCH is False: no attention to draw, but --activations can be")
     if len(stages := network.network.settings.soft_stages) == 1:
         raise InputError(f"MODEL.MDPR.SOFT_STAGES is {stages}: attention is drawn of both stages")
+    if network.network.soft_branch.attention is None:
+        raise InputError("this network was deployed without attention: maps are those of a model file")
     maps: dict[str, list[Tensor]] = {}
     for stage, (foreground,) in zip(("A4", "A3"), network.attention(pixels), strict=True):
         maps |= {f"{stage} map {m}": [each] for m, each in enumerate(foreground, 1)}

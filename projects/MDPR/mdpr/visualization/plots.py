@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mdpr.evaluation.paired import PairedDifference
 from mdpr.evaluation.saved_files.features import SavedFeatures
 from mdpr.evaluation.saved_files.rankings import SavedRankings
 from mdpr.visualization.curve_data import BINS, camera_pair_map, embedding_map, error_rates, pair_counts
@@ -43,6 +45,21 @@ def draw_average_precision(axes: "Axes", name: str, rankings: SavedRankings) -> 
     weights = np.full(len(values), 100 / len(values))
     axes.hist(values, 20, range=(0, 100), weights=weights, histtype="step", linewidth=1.5, label=label)
     axes.set(xlabel="average precision of a query (%)", ylabel="queries (%)", title="Average precision")
+
+
+def draw_differences(
+    axes: "Axes", name: str, difference: NDArray[np.float64], found: PairedDifference
+) -> None:
+    """How many queries gain and lose how much, in points of average precision, and the mean."""
+    axes.hist(difference, 40, range=(-100, 100), color=COLOURS[4])
+    axes.axvline(0, color="0.3", linewidth=1, linestyle="--")
+    axes.axvline(found.mean, color=COLOURS[1], label=f"mean {found.mean:+.2f}")
+    if found.low < found.high:
+        label = f"its 95 % interval, {found.low:+.2f} to {found.high:+.2f}"
+        axes.axvspan(found.low, found.high, color=COLOURS[1], alpha=0.3, linewidth=0, label=label)
+    axes.set(
+        yscale="symlog", xlabel="change of a query's average precision (points)", ylabel="queries", title=name
+    )
 
 
 def draw_roc(axes: "Axes", name: str, saved: SavedFeatures) -> None:

@@ -19,7 +19,7 @@ from mdpr.visualization.chosen_queries import choose_changes, choose_queries
 from mdpr.visualization.ranked_rows import ranked_row
 
 THUMBNAIL: Final = (64, 128)  # width and height, pixels
-_BACKGROUND: Final = (128, 134, 142)
+BACKGROUND: Final = (128, 134, 142)
 _MUST_AGREE: Final = ("query_person", "query_camera", "gallery_person", "gallery_camera")
 
 
@@ -75,7 +75,11 @@ def render_rank_lists(
     first, *others = rankings.values()
     groups = choose_queries(first.average_precision, count, seed=seed)
     for other in others:
-        _check_same_images(rankings)
+        if name := differing_labels(first, other):
+            raise EvaluationError(
+                f"{' and '.join(rankings)} differ in '{name}': rankings side by side need the same "
+                "queries and the same gallery, in one order"
+            )
         groups[:0] = choose_changes(
             first.average_precision, other.average_precision, count, " to ".join(rankings)
         )
@@ -88,7 +92,7 @@ def render_rank_lists(
         mean=np.nanmean,
         row=partial(ranked_row, length=length),
         probability=probability,
-        picture=_pictures(images),
+        picture=pictures_of(images),
         size=THUMBNAIL,
     )
 
@@ -102,13 +106,10 @@ def distinct_names(files: Sequence[str | Path]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(path) for path in paths]
 
 
-def _check_same_images(rankings: Mapping[str, SavedRankings]) -> None:
-    for name in _MUST_AGREE:
-        if not np.array_equal(*(getattr(one, name) for one in rankings.values())):
-            raise EvaluationError(
-                f"{' and '.join(rankings)} differ in '{name}': rankings side by side need the same "
-                "queries and the same gallery, in one order"
-            )
+def differing_labels(first: SavedRankings, other: SavedRankings) -> str | None:
+    """The first array by whose values two rankings are of different images, if there is one."""
+    pairs = {name: (getattr(first, name), getattr(other, name)) for name in _MUST_AGREE}
+    return next((name for name, pair in pairs.items() if not np.array_equal(*pair)), None)
 
 
 def _probability(model: str | Path, name: str, rankings: SavedRankings) -> Callable[[float], float]:
@@ -123,21 +124,21 @@ def _probability(model: str | Path, name: str, rankings: SavedRankings) -> Calla
     return Calibration.from_dict(stored).probability
 
 
-def _pictures(images: str | Path | None) -> Callable[[str], str]:
+def pictures_of(images: str | Path | None) -> Callable[[str], str]:
     """A function from a path to a thumbnail's data URI, "" where there is no image to read."""
 
     @cache
     def picture(path: str) -> str:
         try:
-            image = read_rgb(_found_file(path, images))
+            image = read_rgb(found_file(path, images))
         except ImageReadError:
             return ""
-        return image_uri(ImageOps.pad(image, THUMBNAIL, color=_BACKGROUND))
+        return image_uri(ImageOps.pad(image, THUMBNAIL, color=BACKGROUND))
 
     return picture
 
 
-def _found_file(path: str, images: str | Path | None) -> Path:
+def found_file(path: str, images: str | Path | None) -> Path:
     """The file of a saved path; where it has moved, the one in ``images`` with the longest common end."""
     parts = Path(path).parts
     moved = [] if images is None else [Path(images, *parts[start:]) for start in range(1, len(parts))]

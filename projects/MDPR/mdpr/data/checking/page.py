@@ -1,8 +1,10 @@
 """A report as one HTML file that needs no other file."""
 
 from pathlib import Path
+from typing import Any
 
 from fastreid.data.datasets.bases import ImageDataset
+from markupsafe import Markup
 
 from mdpr.data.checking.entries import entries_of
 from mdpr.data.checking.findings import CheckReport
@@ -18,19 +20,26 @@ DETAILS_SHOWN = 1000  # of each finding, so that the page of a ruined set still 
 def render_page(report: CheckReport, dataset: ImageDataset) -> str:
     """The page's HTML."""
     entries = entries_of(dataset)
-    return render(
-        "mdpr.data.checking",
-        "report.html.j2",
-        report=report,
-        verdict=verdict(report),
-        level=report.findings[0].severity.value if report.findings else "fine",
-        split_columns=SPLIT_COLUMNS,
-        split_rows=split_rows(report),
-        image_rows=image_rows(report),
-        pictures=[strip(finding.images[:COLUMNS]) for finding in report.findings],
-        details_shown=DETAILS_SHOWN,
-        samples={split: identity_mosaics(entries, report.facts, split) for split in SPLITS},
-    )
+    samples = {split: identity_mosaics(entries, report.facts, split) for split in SPLITS}
+    return render("mdpr.data.checking", "report.html.j2", samples=samples, **_shown(report))
+
+
+def render_part(report: CheckReport) -> Markup:
+    """What another page shows of a report: all but the samples."""
+    return Markup(render("mdpr.data.checking", "embedded.html.j2", **_shown(report)))
+
+
+def _shown(report: CheckReport) -> dict[str, Any]:
+    return {
+        "report": report,
+        "verdict": verdict(report),
+        "level": report.findings[0].severity.value if report.findings else "fine",
+        "split_columns": SPLIT_COLUMNS,
+        "split_rows": split_rows(report),
+        "image_rows": image_rows(report),
+        "pictures": [strip(finding.images[:COLUMNS]) for finding in report.findings],
+        "details_shown": DETAILS_SHOWN,
+    }
 
 
 def write_page(report: CheckReport, dataset: ImageDataset, path: str | Path) -> None:
