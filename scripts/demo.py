@@ -28,7 +28,7 @@ CONFIG = ROOT / "configs/Synthetic/demo.yml"
 TIMED = (2, 10)  # the steps after which a clock starts and stops; the very first take longer
 STEPS_AFTER = 20  # what comes after training takes about as long as so many of its steps
 FILES = {
-    "what queries found": "report.html",
+    "report, a page": "report.html",
     "the model, for use": "model.safetensors",
     "scores": "results.json",
     "losses by step": "metrics.json",
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("options", nargs=argparse.REMAINDER, help="KEY VALUE ... for the training")
     options = parser.parse_args(arguments)
     folder, started = options.output, time.perf_counter()
-    page, model = folder / FILES["what queries found"], folder / FILES["the model, for use"]
+    page, model = folder / FILES["report, a page"], folder / FILES["the model, for use"]
     try:
         cfg, notes = make_config(str(CONFIG), [*options.options, "OUTPUT_DIR", str(folder)])
         stem = str(folder / cfg.DATASETS.TESTS[0])
@@ -73,8 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             launch(train, argument_parser().parse_args(["--resume"]), cfg, notes)
             command("pack", folder, model, "--force")
             command("calibrate", f"{stem}_features.npz", "--model", model, "--false-match-rate", 0.01)
-            rankings = (f"{stem}_rankings.npz", f"{stem}+rerank_rankings.npz")
-            command("rank-lists", *rankings, "--out", page, "--model", model)
+            command("report", folder, "--out", page)
         compare(f"{stem}_rankings.npz", model)
     except MDPRError as error:
         print(f"error: {error}", file=sys.stderr)
