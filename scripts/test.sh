@@ -7,7 +7,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then
     say "no Chromium with its driver here, to open the pages with"
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        { apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium chromium-driver; } \
+        export DEBIAN_FRONTEND=noninteractive
+        { timeout 120 apt-get update -qq \
+            && timeout 300 apt-get install -qq --yes --no-install-recommends chromium chromium-driver; } \
             >/dev/null 2>&1 || say "apt-get could not install them: these tests are skipped"
     else
         say "apt-get install chromium chromium-driver, as root, brings them: until then these tests are skipped"
