@@ -9,10 +9,12 @@ from fastreid.config import get_cfg
 from fastreid.modeling.backbones import build_backbone
 from fastreid.modeling.meta_arch import META_ARCH_REGISTRY, build_model
 from mdpr.config import add_mdpr_config, changed
+from mdpr.data.validation import evaluated_sets
 from mdpr.engine.config_file import leaves
 from mdpr.engine.setup import make_config
 from mdpr.errors import ConfigError
 from mdpr.modeling.settings import MDPRSettings, feature_rows
+from mdpr.rules import value_of
 from support.configs import CONFIG_FILES, CONFIGS, ROOT, config, tiny_config
 
 FILES = [str(path.relative_to(CONFIGS)) for path in CONFIG_FILES]
@@ -68,8 +70,9 @@ def test_every_key_of_the_method_is_read():
     sources = "".join(path.read_text() for path in (ROOT / "projects/MDPR/mdpr/modeling").rglob("*.py"))
     for field in MDPRSettings.__dataclass_fields__:
         uses = re.findall(rf"settings\.{field}\b", sources)
-        # `distillation` is read through `distills`; recomputation is no part of the method's modules.
-        assert uses or field in ("distillation", "recompute_activations"), field
+        # `distillation` is read through `distills`, `loss_scales` where losses are made of the config;
+        # recomputation is no part of the method's modules.
+        assert uses or field in ("distillation", "loss_scales", "recompute_activations"), field
     network = (ROOT / "projects/MDPR/mdpr/engine/network.py").read_text()
     assert "cfg.MODEL.MDPR.RECOMPUTE_ACTIVATIONS" in network
 
@@ -115,7 +118,11 @@ BAD_VALUES = [
     ("MODEL.LOSSES.NAME", ("TripletLoss",), "CrossEntropyLoss"),
     ("MODEL.HEADS.EMBEDDING_DIM", 64, "MODEL.MDPR.EMBEDDING_DIM"),
     ("MODEL.HEADS.WITH_BNNECK", False, "True"),
-    ("MODEL.HEADS.NECK_FEAT", "before", "after"),
+    ("MODEL.HEADS.NECK_FEAT", "behind", "after, before"),
+    ("MODEL.MDPR.LOSS_SCALES", ["fusion"], "a list of name, weight"),
+    ("MODEL.MDPR.LOSS_SCALES", ["fusion", 2.0, "fusion", 1.0], "every head once"),
+    ("MODEL.MDPR.LOSS_SCALES", ["hard_part_2", 2.0], "attn_bap4, attn_bap3"),
+    ("MODEL.MDPR.LOSS_SCALES", ["fusion", 0], "above 0"),
 ]
 
 
@@ -198,6 +205,7 @@ class TestCommandLine:
 class TestStudy:
     FOLDER = CONFIGS / "Synthetic"
     STUDY = yaml.safe_load((FOLDER / "study.yml").read_text())
+    PLUS = yaml.safe_load((FOLDER / "plus_study.yml").read_text())
 
     def test_its_schedule_is_that_of_the_larger_set(self):
         own = leaves(yaml.safe_load((self.FOLDER / "Base-SyntheticXL.yml").read_text()))
@@ -211,3 +219,16 @@ class TestStudy:
         for row in rows.values():
             cfg = config(f"Synthetic/{row['config']}", *self.STUDY["options"], *row.get("options", ()))
             assert cfg.DATASETS.TESTS == ("SynthPersonsXL", "SynthPersonsXLOther")
+
+    def test_choices_are_made_on_people_held_out_under_the_same_schedule(self):
+        shared = [*self.STUDY["options"], "DATASETS.VAL_FRACTION", 0.25]
+        assert self.PLUS["options"] == shared
+        rows = self.PLUS["rows"]
+        assert rows.pop(self.PLUS["reference"]) == {"config": "mdpr_R18.yml"}
+        reference = config("Synthetic/mdpr_R18.yml", *shared)
+        for name, row in rows.items():
+            file = str(self.FOLDER / row["config"])
+            cfg, _ = make_config(file, [str(part) for part in (*shared, *row["options"])])
+            assert evaluated_sets(cfg)[0] == "SynthPersonsXL-val"
+            given = set(row["options"][::2])
+            assert given == {key for key in given if value_of(cfg, key) != value_of(reference, key)}, name

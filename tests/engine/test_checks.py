@@ -89,6 +89,7 @@ WRONG = [
     ("SOLVER.STEPS", [30.5], "whole numbers"),
     ("SOLVER.ETA_MIN_LR", -1e-7, ">= 0"),
     ("SOLVER.WARMUP_ITERS", -1, "0 or more"),
+    ("SOLVER.NEW_LAYERS_WARMUP_ITERS", 50, "more than SOLVER.WARMUP_ITERS"),
     ("SOLVER.WARMUP_METHOD", "cosine", "one of linear, constant, exp"),
     ("SOLVER.FREEZE_ITERS", -1, "0 or more"),
     ("SOLVER.IMS_PER_BATCH", 0, "1 or more"),

@@ -90,6 +90,14 @@ def test_the_test_feature_is_made_of_the_parts_that_are_named():
             r"\[\] while TEST.MDPR.NESTED_DIM",
         ),
         ([FEATURES, ["fusion"], "MODEL.META_ARCHITECTURE", "Baseline"], r"\[\] while MODEL.META_ARCH"),
+        (
+            ["MODEL.HEADS.NECK_FEAT", "before", "MODEL.MDPR.NESTED_DIMS", [8]],
+            r"NECK_FEAT is 'before': .*'after' while MODEL.MDPR.NESTED_DIMS",
+        ),
+        (
+            ["SOLVER.NEW_LAYERS_WARMUP_ITERS", 100, "MODEL.META_ARCHITECTURE", "Baseline"],
+            "0 while MODEL.META_ARCHITECTURE is Baseline",
+        ),
         (["MODEL.MDPR.SOFT_STAGES", [4]], r"GUIDED_ATTENTION is True: .*SOFT_STAGES is \[4\]"),
         (["MODEL.MDPR.SOFT_STAGES", []], r"\[3, 4\], \[3\] or \[4\]"),
         (["MODEL.MDPR.SOFT_STAGES", [4, 3]], r"\[3, 4\], \[3\] or \[4\]"),

@@ -156,6 +156,15 @@ class TestEmbeddingLosses:
         assert losses["loss_x_cls"].item() == pytest.approx(0.5 * cls.item(), rel=1e-5)
         assert losses["loss_x_triplet"].item() == pytest.approx(2 * triplet.item(), rel=1e-5)
 
+    def test_a_head_has_its_own_weight(self):
+        plain = EmbeddingLosses(tiny_config())
+        weighted = EmbeddingLosses(tiny_config("MODEL.MDPR.LOSS_SCALES", ["x", 2.5, "y", 1]))
+        output = self.outputs()
+        for name, scale in (("x", 2.5), ("y", 1), ("z", 1)):
+            expected = plain(name, output, self.targets)
+            found = weighted(name, output, self.targets)
+            assert found == {term: scale * loss for term, loss in expected.items()}
+
     def test_classification_only(self):
         losses = EmbeddingLosses(tiny_config())("x", self.outputs(), self.targets, True)
         assert set(losses) == {"loss_x_cls"}

@@ -8,7 +8,7 @@ from fastreid.config import CfgNode, get_cfg
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
 # Of runs, and what they stand on; the others are of studies.
-CONFIG_FILES = sorted(path for path in CONFIGS.rglob("*.yml") if path.name != "study.yml")
+CONFIG_FILES = sorted(path for path in CONFIGS.rglob("*.yml") if not path.name.endswith("study.yml"))
 # Half the network, for tests of what does not depend on it: half the time, half the checkpoint.
 ONE_BRANCH = [
     part for key in ("HARD_BRANCH", "FUSION", "DISTILLATION") for part in (f"MODEL.MDPR.{key}", "False")

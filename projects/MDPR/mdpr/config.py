@@ -81,6 +81,9 @@ def _method_node() -> CfgNode:
     node.DISTILLATION_SCALE = 1.0
     node.DIVERSITY_SCALE = 1.0
     node.AREA_SCALE = 0.001
+    # Weights > 0 of the losses of single heads, name, weight, ...: ["fusion", 2.0, "hard_part_0", 0.5]. Names
+    # are those of the losses without their ends (hard_global, ..., attn_bap4); heads not named have 1.
+    node.LOSS_SCALES = []
     # Training keeps a few activations of stages 3 and 4 of each branch and computes the others again in
     # the backward pass: less memory, more time, the same gradients.
     node.RECOMPUTE_ACTIVATIONS = False
@@ -96,6 +99,9 @@ def _add_training_keys(solver: CfgNode) -> None:
     # Compile the network's training step with torch.compile at its first batch, a matter of minutes; losses
     # stay equal to rounding. Without a compiler a line says so, and the network runs as it is.
     solver.COMPILE = False
+    # MDPR: steps over which the layers that no pretrained backbone has (all but the stem and stages 3 and 4)
+    # warm up, more than WARMUP_ITERS; 0 warms them up as all others.
+    solver.NEW_LAYERS_WARMUP_ITERS = 0
     # Batches of IMS_PER_BATCH images whose gradients are averaged into one step of the optimizer, >= 1.
     # Iterations, warm-up and everything else that is counted in steps count these.
     solver.ACCUMULATE = 1

@@ -24,6 +24,8 @@ from mdpr.errors import wrong_value
 
 ParameterGroups = list[dict[str, Any]]
 
+NEW_LAYERS = "new_layers"  # key of a group: whether no pretrained backbone has its parameters
+
 
 def with_dense_views(optimizer_class: type[torch.optim.Adam]) -> type[torch.optim.Adam]:
     """An optimizer whose fused step is right, and fast, for every memory layout.
@@ -64,7 +66,8 @@ def lay_moments_as_weights(optimizer: torch.optim.Optimizer) -> None:
 
 def parameter_groups(cfg: CfgNode, model: nn.Module) -> ParameterGroups:
     """Trainable parameters under fast-reid's learning-rate and weight-decay rules, one group per
-    distinct (freeze status, learning rate, weight decay)."""
+    distinct (freeze status, learning rate, weight decay); with ``SOLVER.NEW_LAYERS_WARMUP_ITERS`` new layers
+    apart from the others."""
     per_parameter = get_default_optimizer_params(
         model,
         base_lr=cfg.SOLVER.BASE_LR,
@@ -75,12 +78,22 @@ def parameter_groups(cfg: CfgNode, model: nn.Module) -> ParameterGroups:
         weight_decay_bias=cfg.SOLVER.WEIGHT_DECAY_BIAS,
         freeze_layers=cfg.MODEL.FREEZE_LAYERS if cfg.SOLVER.FREEZE_ITERS > 0 else [],
     )
+    if cfg.SOLVER.get("NEW_LAYERS_WARMUP_ITERS", 0):
+        new = {id(parameter) for name, parameter in model.named_parameters() if _is_new(name)}
+        for group in per_parameter:
+            group[NEW_LAYERS] = id(group["params"][0]) in new
     merged: dict[tuple[Any, ...], dict[str, Any]] = {}
     for group in per_parameter:
         hyper_parameters = {key: value for key, value in group.items() if key != "params"}
         key = tuple(sorted(hyper_parameters.items()))
         merged.setdefault(key, {**hyper_parameters, "params": []})["params"].extend(group["params"])
     return list(merged.values())
+
+
+def _is_new(name: str) -> bool:
+    """Whether a parameter of MDPR is of none of the stages that it has from a ResNet."""
+    stem, *inner = name.split(".")
+    return stem != "backbone" and not {"layer3", "layer4"} & set(inner)
 
 
 def build_optimizer(

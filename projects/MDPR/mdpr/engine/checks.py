@@ -120,10 +120,14 @@ def check_config(cfg: CfgNode) -> None:
     elif cfg.MODEL.META_ARCHITECTURE in ("Baseline", "MGN"):
         Choice(FASTREID_LOSSES, several=True).check("MODEL.LOSSES.NAME", cfg.MODEL.LOSSES.NAME)
     if cfg.MODEL.META_ARCHITECTURE != "MDPR":
-        for key, nothing in (("NESTED_DIM", 0), ("FEATURES", [])):
-            if (value := cfg.TEST.MDPR[key]) != nothing:
+        of_mdpr = {"TEST.MDPR.NESTED_DIM": 0, "TEST.MDPR.FEATURES": [], "SOLVER.NEW_LAYERS_WARMUP_ITERS": 0}
+        for key, nothing in of_mdpr.items():
+            if (value := value_of(cfg, key)) != nothing:
                 allowed = f"{nothing} while MODEL.META_ARCHITECTURE is {cfg.MODEL.META_ARCHITECTURE}"
-                raise wrong_value(f"TEST.MDPR.{key}", value, allowed)
+                raise wrong_value(key, value, allowed)
+    if 0 < (longer := cfg.SOLVER.NEW_LAYERS_WARMUP_ITERS) <= cfg.SOLVER.WARMUP_ITERS:
+        allowed = f"0, or more than SOLVER.WARMUP_ITERS {cfg.SOLVER.WARMUP_ITERS}"
+        raise wrong_value("SOLVER.NEW_LAYERS_WARMUP_ITERS", longer, allowed)
     _check_plain_values(cfg)
 
 

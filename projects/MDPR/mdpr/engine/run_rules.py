@@ -42,6 +42,7 @@ RUN_RULES: Rules = {
     "SOLVER.ETA_MIN_LR": number(least=0),
     "SOLVER.WARMUP_FACTOR": number(least=0),
     "SOLVER.WARMUP_ITERS": whole(0),
+    "SOLVER.NEW_LAYERS_WARMUP_ITERS": whole(0, " (0: as all layers)"),
     "SOLVER.WARMUP_METHOD": Choice(("linear", "constant", "exp")),
     "SOLVER.FREEZE_ITERS": whole(0),
     "SOLVER.IMS_PER_BATCH": whole(1),

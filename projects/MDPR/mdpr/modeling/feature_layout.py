@@ -1,9 +1,13 @@
 """Which embeddings the test feature is made of, in which order, and how wide each is."""
 
+from typing import Final
+
 from fastreid.config import CfgNode
 
 from mdpr.errors import wrong_value
 from mdpr.rules import Choice
+
+POOLED_EMBEDDING: Final = "attn_bap{}"  # of a stage; trained by classification only, not tested
 
 
 def embedding_widths(node: CfgNode) -> dict[str, int]:
@@ -25,6 +29,12 @@ def embedding_widths(node: CfgNode) -> dict[str, int]:
     if node.FUSION:
         widths["fusion"] = (2 + len(stages)) * node.EMBEDDING_DIM
     return widths
+
+
+def pooled_embeddings(node: CfgNode) -> dict[int, str]:
+    """Names of what attention pools, which is trained and not tested, by stage; stage 4 comes first."""
+    stages = sorted(node.SOFT_STAGES, reverse=True) if node.SOFT_BRANCH else ()
+    return {stage: POOLED_EMBEDDING.format(stage) for stage in stages}
 
 
 def feature_dim(node: CfgNode) -> int:

@@ -5,7 +5,7 @@ the authors' logs, so that runs can be compared line by line.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import torch
 from fastreid.config import CfgNode, configurable
@@ -16,7 +16,12 @@ from torch import Tensor, nn
 
 from mdpr.modeling.backbone import copy_stages, shared_stem
 from mdpr.modeling.branches import HardContentBranch, OneStageSoftBranch, SoftContentBranch
-from mdpr.modeling.feature_layout import embedding_widths, tested_embeddings
+from mdpr.modeling.feature_layout import (
+    POOLED_EMBEDDING,
+    embedding_widths,
+    pooled_embeddings,
+    tested_embeddings,
+)
 from mdpr.modeling.fusion import FeatureFusion
 from mdpr.modeling.heads import build_head
 from mdpr.modeling.losses import LOSS_REGISTRY, AttentionLoss, EmbeddingLosses
@@ -24,8 +29,6 @@ from mdpr.modeling.nested import NestedProjection, build_nested
 from mdpr.modeling.preprocessing import images_of, normalize_pixels
 from mdpr.modeling.settings import MDPRSettings
 from mdpr.modeling.structures import Attention, SoftFeatures
-
-POOLED_EMBEDDING: Final = "attn_bap{}"  # of a stage; trained by classification only, not tested
 
 
 @META_ARCH_REGISTRY.register()
@@ -260,8 +263,8 @@ def _build_soft_branch(
 def _build_heads(cfg: CfgNode, settings: MDPRSettings) -> nn.ModuleDict:
     """A head per embedding, by name, in the order of the test feature; those behind them are not tested."""
     heads = {name: build_head(cfg, width) for name, width in embedding_widths(cfg.MODEL.MDPR).items()}
-    if settings.soft_branch:
-        for stage in sorted(settings.soft_stages, reverse=True):
-            pooled = settings.num_attentions * settings.embedding_dim
-            heads[POOLED_EMBEDDING.format(stage)] = build_head(cfg, pooled, pooled=True)
+    pooled = settings.num_attentions * settings.embedding_dim
+    heads |= {
+        name: build_head(cfg, pooled, pooled=True) for name in pooled_embeddings(cfg.MODEL.MDPR).values()
+    }
     return nn.ModuleDict(heads)

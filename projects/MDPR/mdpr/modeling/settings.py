@@ -12,7 +12,7 @@ from typing import Any
 from fastreid.config import CfgNode
 
 from mdpr.errors import ConfigError, wrong_value
-from mdpr.modeling.feature_layout import check_test_feature
+from mdpr.modeling.feature_layout import check_test_feature, embedding_widths, pooled_embeddings
 from mdpr.modeling.losses.registry import LOSS_REGISTRY, ROLES
 from mdpr.rules import Choice, Rule, Rules, check_rules, each, number, value_of, whole
 
@@ -35,6 +35,7 @@ _RULES: Rules = {
     "MODEL.MDPR.DIVERSITY_SCALE": _SCALE,
     "MODEL.MDPR.AREA_SCALE": _SCALE,
     "MODEL.MDPR.NESTED_DIMS": Rule("different whole numbers of 1 or more, ascending; [] for none", _ascends),
+    "MODEL.HEADS.NECK_FEAT": Choice(("after", "before")),
     "MODEL.BACKBONE.NAME": Choice(("build_resnet_backbone",)),
     "MODEL.BACKBONE.DEPTH": Choice(DEPTHS),
     "MODEL.BACKBONE.LAST_STRIDE": Rule("1 or 2", lambda stride: stride in (1, 2)),
@@ -69,6 +70,7 @@ class MDPRSettings:
     distillation_scale: float
     diversity_scale: float
     area_scale: float
+    loss_scales: list[Any]
     recompute_activations: bool
     nested_dims: list[int]
 
@@ -98,6 +100,7 @@ def check_method(cfg: CfgNode) -> None:
     check_rules(cfg, _RULES)
     _check_branches(cfg.MODEL.MDPR)
     check_test_feature(cfg)
+    _check_loss_scales(cfg.MODEL.MDPR)
     _check_backbone(cfg)
     _check_heads_and_losses(cfg)
     for key in ("SIZE_TRAIN", "SIZE_TEST"):
@@ -126,6 +129,17 @@ def _check_branches(node: CfgNode) -> None:
         raise wrong_value("MODEL.MDPR.GUIDED_ATTENTION", True, allowed)
 
 
+def _check_loss_scales(node: CfgNode) -> None:
+    key, scales = "MODEL.MDPR.LOSS_SCALES", node.LOSS_SCALES
+    if not isinstance(scales, list | tuple) or len(scales) % 2:
+        raise wrong_value(key, scales, "a list of name, weight, ...; [] leaves all losses at 1")
+    if len(set(scales[::2])) < len(scales[::2]):
+        raise wrong_value(key, scales, "every head once")
+    for name, scale in zip(scales[::2], scales[1::2], strict=True):
+        Choice([*embedding_widths(node), *pooled_embeddings(node).values()]).check(key, name)
+        number(above=0).check(f"{key} of {name}", scale)
+
+
 def _check_backbone(cfg: CfgNode) -> None:
     node = cfg.MODEL.BACKBONE
     channels = 512 if node.DEPTH in ("18x", "34x") else 2048
@@ -147,8 +161,9 @@ def _check_heads_and_losses(cfg: CfgNode) -> None:
         )
     if not heads.WITH_BNNECK:
         raise wrong_value("MODEL.HEADS.WITH_BNNECK", False, "True")
-    if heads.NECK_FEAT != "after":
-        raise wrong_value("MODEL.HEADS.NECK_FEAT", heads.NECK_FEAT, "'after'")
+    if heads.NECK_FEAT != "after" and cfg.MODEL.MDPR.NESTED_DIMS:
+        allowed = "'after' while MODEL.MDPR.NESTED_DIMS is not []: short forms are trained on what is tested"
+        raise wrong_value("MODEL.HEADS.NECK_FEAT", heads.NECK_FEAT, allowed)
     for name in cfg.MODEL.MDPR.AUXILIARY_LOSSES:
         LOSS_REGISTRY.get(name, "auxiliary")
     if CLASSIFICATION_LOSS not in losses.NAME:

@@ -32,7 +32,7 @@ def build_hooks(trainer: Any) -> list[HookBase]:
     the memory they took.
     """
     cfg, model = trainer.cfg, trainer.model
-    schedule, reader = StepSchedule(trainer.optimizer, trainer.scheduler), ScalarReader()
+    schedule, reader = StepSchedule(cfg, trainer.optimizer, trainer.scheduler), ScalarReader()
     # Timed from the first step on, so that a resumed run logs the same values as any other.
     hooks: list[HookBase] = [IterationTimer(warmup_iter=0), schedule, trainer.clock, reader]
     if comm.is_main_process():

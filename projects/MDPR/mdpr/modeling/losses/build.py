@@ -18,7 +18,7 @@ class EmbeddingLosses:
     """The losses that every embedding of the method has, as the config chooses and weights them.
 
     Args:
-        cfg: ``MODEL.LOSSES`` is read.
+        cfg: ``MODEL.LOSSES`` and ``MODEL.MDPR.LOSS_SCALES`` are read.
     """
 
     CLASSIFICATION = "cls"
@@ -26,6 +26,8 @@ class EmbeddingLosses:
     def __init__(self, cfg: CfgNode) -> None:
         built = [LOSS_REGISTRY.get(name, "embedding")(cfg) for name in cfg.MODEL.LOSSES.NAME]
         self._functions: dict[str, LossFunction] = dict(built)
+        scales = cfg.MODEL.MDPR.LOSS_SCALES
+        self._scales: dict[str, float] = dict(zip(scales[::2], scales[1::2], strict=True))
 
     def __call__(
         self, name: str, output: HeadOutput, targets: Tensor, classification_only: bool = False
@@ -41,11 +43,14 @@ class EmbeddingLosses:
         Returns:
             ``loss_<name>_<suffix>`` to scalar, scaled.
         """
-        return {
+        losses = {
             f"loss_{name}_{suffix}": function(output, targets)
             for suffix, function in self._functions.items()
             if not classification_only or suffix == self.CLASSIFICATION
         }
+        if name not in self._scales:
+            return losses
+        return {term: self._scales[name] * loss for term, loss in losses.items()}
 
 
 @LOSS_REGISTRY.register("embedding", "CrossEntropyLoss")
