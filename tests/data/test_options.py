@@ -72,6 +72,7 @@ def test_no_other_keys_are_added():
         "DATASETS.SYNERGYREID.CHALLENGE",
         "DATASETS.IMAGE_FOLDER.PATH",
         "DATASETS.IMAGE_FOLDER.CSV",
+        "DATASETS.VAL_FRACTION",
         "DATALOADER.SKIP_BROKEN_IMAGES",
     }
 

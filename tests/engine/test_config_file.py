@@ -6,7 +6,7 @@ from mdpr.config import add_mdpr_config
 from mdpr.engine.config_file import leaves, read_layers
 from mdpr.engine.setup import make_config
 from mdpr.errors import ConfigError
-from support.configs import CONFIGS
+from support.configs import CONFIG_FILES
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def write(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("file", sorted(CONFIGS.rglob("*.yml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("file", CONFIG_FILES, ids=lambda path: path.name)
 def test_what_a_file_sets_is_what_fastreid_reads_from_it(file):
     expected = get_cfg()
     add_mdpr_config(expected)

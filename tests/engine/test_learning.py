@@ -19,9 +19,9 @@ def cfg(synth_root, tmp_path, monkeypatch):
         *("OUTPUT_DIR", str(tmp_path), "MODEL.MDPR.EMBEDDING_DIM", 64),
         # Small, and in float32: the same work on every CPU, where others would emulate bfloat16.
         *("INPUT.SIZE_TRAIN", [48, 24], "INPUT.SIZE_TEST", [48, 24], "SOLVER.AMP.ENABLED", False),
-        # A cosine over four epochs would leave hardly one at a rate that learns.
+        # A cosine over three epochs would leave hardly one at a rate that learns.
         *("SOLVER.SCHED", "MultiStepLR", "SOLVER.STEPS", [10], "INPUT.PADDING.SIZE", 3),
-        *("SOLVER.MAX_EPOCH", 4, "SOLVER.WARMUP_ITERS", 20, "TEST.EVAL_PERIOD", 4),
+        *("SOLVER.MAX_EPOCH", 3, "SOLVER.WARMUP_ITERS", 20, "TEST.EVAL_PERIOD", 3),
         *("SOLVER.CHECKPOINT_PERIOD", 10, "DATALOADER.NUM_WORKERS", 0),
     )
 

@@ -176,7 +176,7 @@ def test_fastreids_own_architectures_train(architecture, datasets, tmp_path):
         FASTREID_DATASETS=str(datasets),
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert set(metrics(tmp_path)) == {"DukeMTMC"}
+    assert set(metrics(tmp_path)) == {"DukeMTMC", "fingerprint"}
 
 
 def test_missing_data_set_is_one_line(tmp_path):
