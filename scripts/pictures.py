@@ -6,6 +6,7 @@ Pages are opened in Chromium through Selenium, as the tests do; scripts/test.sh 
 """
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -39,8 +40,8 @@ def main() -> int:
             return code
     browser = opened()
     try:
-        photograph(browser, pages, out / "readme_rank_lists.png", 620)
-        photograph(browser, run / "report.html", out / "readme_report.png", 900)
+        photograph(browser, pages, out / "readme_rank_lists.png", 950)
+        photograph(browser, run / "report.html", out / "readme_report.png", 870)
     finally:
         browser.quit()
     return 0
@@ -49,9 +50,11 @@ def main() -> int:
 def opened() -> webdriver.Chrome:
     """Chromium without a window."""
     options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
     for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "hide-scrollbars"):
         options.add_argument(f"--{argument}")
-    return webdriver.Chrome(options)
+    # Named, as Selenium would look for them on the network.
+    return webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
 
 
 def photograph(browser: webdriver.Chrome, page: Path, out: Path, height: int) -> None:
