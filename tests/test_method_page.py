@@ -21,6 +21,7 @@ def test_every_key_of_the_method_is_explained(key):
 def test_every_key_named_is_there(key):
     node = config()
     for part in key.split("."):
+        assert part in node
         node = node[part]
 
 

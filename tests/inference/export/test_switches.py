@@ -16,11 +16,12 @@ SWITCHES = {
     "both branches": ("MODEL.BACKBONE.WITH_IBN", True),
     "hard branch": (
         *("MODEL.MDPR.SOFT_BRANCH", False, "MODEL.MDPR.FUSION", False, "MODEL.MDPR.DISTILLATION", False),
-        *("MODEL.MDPR.NUM_PARTS", 4),
+        *("MODEL.MDPR.NUM_PARTS", 4, "TEST.MDPR.FEATURES", ["hard_part_3", "hard_global"]),
     ),
-    "soft branch": (
+    "soft branch at one stage": (
         *("MODEL.MDPR.HARD_BRANCH", False, "MODEL.MDPR.FUSION", False, "MODEL.MDPR.DISTILLATION", False),
         *("MODEL.MDPR.NUM_ATTENTIONS", 3, "MODEL.MDPR.GUIDED_ATTENTION", False),
+        *("MODEL.MDPR.SOFT_STAGES", [3]),
         *("MODEL.BACKBONE.WITH_SE", True, "MODEL.HEADS.POOL_LAYER", "GlobalAvgPool"),
     ),
 }

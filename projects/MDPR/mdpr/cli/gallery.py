@@ -2,15 +2,14 @@
 
 import argparse
 import json
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 from tabulate import tabulate
 
-from mdpr.cli.reporting import say, subcommand
+from mdpr.cli.reporting import Main, say, subcommand, subcommand_of_actions
 from mdpr.files import write_atomically
 from mdpr.inference.gallery import Gallery
 from mdpr.inference.gallery.page import answers_table, write_page
@@ -126,13 +125,9 @@ def _parser(action: str) -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run an action and return the exit code."""
-    action, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    if action not in _RUN:
-        lines = "\n".join(f"  {name:8}{purpose}" for name, (_, purpose) in _RUN.items())
-        style = argparse.RawDescriptionHelpFormatter
-        parser = argparse.ArgumentParser("mdpr gallery", description=lines, formatter_class=style)
-        parser.add_argument("action", choices=_RUN)
-        parser.parse_args([action])
-    return subcommand(lambda: _parser(action), _RUN[action][0], also=(ValueError, BadZipFile))(rest)
+def _main_of(action: str) -> Main:
+    return subcommand(lambda: _parser(action), _RUN[action][0], also=(ValueError, BadZipFile))
+
+
+_PURPOSES = {action: purpose for action, (_, purpose) in _RUN.items()}
+main = subcommand_of_actions("mdpr gallery", _PURPOSES, _main_of)

@@ -2,10 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from mdpr.cli.reporting import say, subcommand
+from mdpr.cli.reporting import Main, say, subcommand, subcommand_of_actions
 from mdpr.errors import InputError
 from mdpr.files import write_atomically
 from mdpr.study.plan import read_study
@@ -91,13 +91,9 @@ def _parser(action: str) -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run an action and return the exit code."""
-    action, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    if action not in _ACTIONS:
-        lines = "\n".join(f"  {name:6}{purpose}" for name, (_, purpose) in _ACTIONS.items())
-        style = argparse.RawDescriptionHelpFormatter
-        parser = argparse.ArgumentParser("mdpr study", description=lines, formatter_class=style)
-        parser.add_argument("action", choices=_ACTIONS)
-        parser.parse_args([action])
-    return subcommand(lambda: _parser(action), _ACTIONS[action][0])(rest)
+def _main_of(action: str) -> Main:
+    return subcommand(lambda: _parser(action), _ACTIONS[action][0])
+
+
+_PURPOSES = {action: purpose for action, (_, purpose) in _ACTIONS.items()}
+main = subcommand_of_actions("mdpr study", _PURPOSES, _main_of)
