@@ -2,6 +2,7 @@
 
 import pytest
 from fastreid.engine import DefaultTrainer
+from fastreid.evaluation.testing import flatten_results_dict
 from mdpr.checkpoint.reading import read_checkpoint
 from mdpr.engine.results import read_results
 from mdpr.engine.trainer import Trainer
@@ -63,6 +64,15 @@ def test_the_best_is_that_of_validation(cfg, monkeypatch, tmp_path):
     assert read_checkpoint(tmp_path / "run/model_best.pth")["epoch"] == 0
     assert list(read_results(tmp_path / "run")[0]) == list(SCORES)
     assert trainer.evaluations.best("mAP").epoch == 1
+
+
+@pytest.mark.parametrize("trainer", [Trainer, DefaultTrainer])
+def test_people_of_a_test_set_need_not_be_looked_at(cfg, trainer):
+    cfg.defrost()
+    cfg.DATASETS.TESTS = ()
+    cfg.freeze()
+    trainer = trainer(cfg)
+    assert 0 <= next(iter(flatten_results_dict(trainer.train()).values())) <= 100
 
 
 def test_fastreids_trainer_tests_it_first_and_so_goes_by_it(cfg):

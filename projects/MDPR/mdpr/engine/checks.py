@@ -93,7 +93,6 @@ _IMAGES: Rules = {
     "INPUT.REA.VALUE": _COLOUR,
     "INPUT.RPT.PROB": _SHARE,
     "DATASETS.NAMES": Choice(known_datasets, several=True),
-    "DATASETS.TESTS": Choice(known_datasets, several=True),
     "DATASETS.VAL_FRACTION": number(least=0, below=1, note=" (0 holds nobody out)"),
     "DATALOADER.SAMPLER_TRAIN": Choice(SAMPLERS),
     "DATALOADER.NUM_INSTANCE": whole(1),
@@ -140,6 +139,8 @@ def _check_sizes(cfg: CfgNode) -> None:
 
 
 def _check_data(cfg: CfgNode) -> None:
+    if cfg.DATASETS.TESTS or not cfg.DATASETS.VAL_FRACTION:
+        Choice(known_datasets, several=True).check("DATASETS.TESTS", cfg.DATASETS.TESTS)
     for name in {*cfg.DATASETS.NAMES, *cfg.DATASETS.TESTS}:
         dataset_options(cfg, name)
     if cfg.DATASETS.VAL_FRACTION and cfg.DATASETS.COMBINEALL:
