@@ -4,6 +4,7 @@ import math
 import re
 
 import pytest
+import torch
 from fastreid.modeling.heads import REID_HEADS_REGISTRY, EmbeddingHead
 from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
 from mdpr.engine.setup import make_config
@@ -153,6 +154,10 @@ def test_there_are_enough_of_them():
             ["MODEL.META_ARCHITECTURE", "Baseline", "MODEL.LOSSES.NAME", ("TripletLos",)],
             r"MODEL\.LOSSES\.NAME is 'TripletLos': .*'TripletLoss'",
         ),
+        (
+            ["MODEL.META_ARCHITECTURE", "MGN", "INPUT.SIZE_TEST", [64, 32]],
+            r"INPUT\.SIZE_TEST is \[64, 32\]: .*above 64, or 33 to 48",
+        ),
     ],
 )
 def test_what_depends_on_other_keys(options, message):
@@ -169,6 +174,16 @@ def test_every_shipped_config_passes(file):
 def test_fastreids_own_architectures_pass(architecture):
     make_config(MDPR_CONFIG, ["MODEL.META_ARCHITECTURE", architecture])
     make_config("", ["MODEL.META_ARCHITECTURE", architecture])
+
+
+@pytest.mark.parametrize("rows", range(1, 13))
+def test_mgn_takes_what_can_be_cut_in_three(rows):
+    options = ["MODEL.META_ARCHITECTURE", "MGN", "INPUT.SIZE_TRAIN", [16 * rows, 32]]
+    if len(torch.zeros(rows).chunk(3)) == 3:
+        make_config("", options)
+    else:
+        with pytest.raises(ConfigError, match=r"INPUT\.SIZE_TRAIN is "):
+            make_config("", options)
 
 
 def test_zero_leaves_images_as_large_as_they_are_where_they_are_cropped():

@@ -5,6 +5,7 @@ import json
 
 import pytest
 from support import miniatures
+from support.configs import ONE_BRANCH
 from support.training import run_here
 
 SMALL = (
@@ -12,7 +13,7 @@ SMALL = (
     *("MODEL.BACKBONE.DEPTH", "18x", "MODEL.BACKBONE.FEAT_DIM", "512"),
     *("MODEL.MDPR.EMBEDDING_DIM", "8", "INPUT.SIZE_TRAIN", "[64,32]", "INPUT.SIZE_TEST", "[64,32]"),
     *("SOLVER.IMS_PER_BATCH", "16", "DATALOADER.NUM_INSTANCE", "4", "DATALOADER.NUM_WORKERS", "0"),
-    *("SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_ITERS", "0"),
+    *("SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_ITERS", "0", *ONE_BRANCH),
 )
 LAYOUTS = {
     "Market1501": (miniatures.make_market, "Market1501"),

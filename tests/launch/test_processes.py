@@ -111,7 +111,7 @@ def raise_user_error():
 
 
 class TestRestart:
-    """``--max-restarts``; a whole run restarted: tests/engine/test_resume_two_processes.py."""
+    """``--max-restarts``; a whole run restarted: tests/engine/resume/test_resume_two_processes.py."""
 
     THREE = ParentWorld("cpu", 2, max_restarts=3)
 

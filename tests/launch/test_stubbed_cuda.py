@@ -4,7 +4,7 @@ import os
 
 import pytest
 from mdpr.engine.results import read_results
-from support.configs import ROOT
+from support.configs import ONE_BRANCH, ROOT
 from support.miniatures import Shape, make_duke
 from support.processes import PACKAGE, train_net
 
@@ -15,6 +15,7 @@ OPTIONS = (
     *("INPUT.SIZE_TRAIN", "[64,32]", "INPUT.SIZE_TEST", "[64,32]", "TEST.IMS_PER_BATCH", "8"),
     *("SOLVER.IMS_PER_BATCH", "16", "DATALOADER.NUM_INSTANCE", "4", "DATALOADER.NUM_WORKERS", "1"),
     *("SOLVER.WARMUP_ITERS", "2", "SOLVER.MAX_EPOCH", "1", "SOLVER.AMP.ENABLED", "False"),
+    *ONE_BRANCH,
 )
 
 

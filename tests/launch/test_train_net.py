@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.configs import ONE_BRANCH
 from support.miniatures import Shape, make_duke
 from support.processes import PACKAGE, free_url, python, train_net
 from support.training import run_here
@@ -18,6 +19,7 @@ SMALL = (
     *("INPUT.SIZE_TRAIN", "[64,32]", "INPUT.SIZE_TEST", "[64,32]", "TEST.IMS_PER_BATCH", "8"),
     *("SOLVER.IMS_PER_BATCH", "16", "DATALOADER.NUM_INSTANCE", "4", "DATALOADER.NUM_WORKERS", "0"),
     *("SOLVER.WARMUP_ITERS", "2", "SOLVER.MAX_EPOCH", "2", "TEST.EVAL_PERIOD", "1"),
+    *ONE_BRANCH,
 )
 
 

@@ -8,6 +8,8 @@ from mdpr.study import read_study
 from mdpr.study.process import command
 from support.studies import write_study
 
+WITH_WEIGHTS = {"a": {}, "b": {"weights": "a"}}
+
 
 def test_runs_go_seed_by_seed(tmp_path):
     """So that what is done when the time is up can be compared."""
@@ -23,7 +25,9 @@ def test_runs_go_seed_by_seed(tmp_path):
 def test_the_command_line_of_a_run(tmp_path):
     rows = {"a": {"options": ["SOLVER.BASE_LR", 0.5, "INPUT.SIZE_TRAIN", [64, 32]]}}
     study = write_study(tmp_path, rows, options={"SOLVER.MAX_EPOCH": 9}, data_sets=["Set"], program=None)
-    study = read_study(study.file, output=tmp_path / "there", options=["MODEL.DEVICE", "cuda"])
+    given = {"options": ["MODEL.DEVICE", "cuda"], "reference": "a"}
+    study = read_study(study.file, output=tmp_path / "there", **given)
+    assert study.reference == "a"
     (run,) = study.runs
     assert run.folder == tmp_path / "there/a/Set/seed0"
     said = command(study, run)
@@ -43,6 +47,24 @@ def test_settings_are_those_that_change_a_result(tmp_path):
     assert run.settings() == {"SOLVER.MAX_EPOCH": 7, "INPUT.SIZE_TRAIN": [64, 32]}
 
 
+def test_a_row_may_evaluate_what_another_one_has_trained(tmp_path):
+    rows = {
+        "a": {"options": ["SOLVER.BASE_LR", 0.5]},
+        "b": {"weights": "a", "options": ["TEST.RERANK.ENABLED", True]},
+    }
+    trains, evaluates = write_study(tmp_path, rows, seeds=[3], program=None).runs
+    assert evaluates.weights == trains
+    said = command(read_study(tmp_path / "study.yml"), evaluates)
+    assert "--eval-only" in said
+    assert "--resume" not in said
+    assert said[said.index("MODEL.WEIGHTS") + 1] == str(trains.folder / "model_final.pth")
+    # A change of what is trained is a change of what is evaluated.
+    assert evaluates.settings() == {
+        **{"TEST.RERANK.ENABLED": True, "SOLVER.MAX_EPOCH": 7},
+        **{"SOLVER.MAX_EPOCH of its weights": 7, "SOLVER.BASE_LR of its weights": 0.5},
+    }
+
+
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
@@ -56,6 +78,14 @@ def test_settings_are_those_that_change_a_result(tmp_path):
         ({"rows": {"../a": {"config": "own.yml"}}}, "row '../a' names a folder"),
         ({"rows": {"a": {"config": "own.yml", "seed": 1}}}, "row 'a' has no key 'seed'"),
         ({"checkpoints": "some"}, "checkpoints cannot be 'some'"),
+        (
+            {"rows": {"a": {"config": "own.yml", "weights": "a"}}},
+            "weights of row 'a': no row before it trains under the name 'a'",
+        ),
+        (
+            {"checkpoints": "none", "rows": {k: {"config": "own.yml", **v} for k, v in WITH_WEIGHTS.items()}},
+            "checkpoints is none, and rows have weights of others: expected final or all",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, keys, said):

@@ -46,6 +46,16 @@ def test_a_failing_run_is_told_and_the_others_go_on(tmp_path, capsys):
     assert "Failed: bad/seed1, epoch 1/2" in shown
 
 
+def test_who_evaluates_the_weights_of_another_one_waits_for_them(tmp_path, capsys):
+    rows = {"a": ROWS["plain"], "b": {"weights": "a"}, "bad": {"options": ["STUB.FAIL", 3]}}
+    study = write_study(tmp_path, {**rows, "c": {"weights": "bad"}})
+    assert main(["run", str(study.file), "--jobs", "4"]) == 1
+    said = capsys.readouterr().out
+    assert said.index("a/seed0: finished") < said.index("b/seed0: started")
+    assert "c/seed0: not started, as the weights that it evaluates are not there" in said
+    assert said.endswith("2 finished, 1 failed, 1 missing\n")
+
+
 @pytest.mark.skipif(
     threading.current_thread() is not threading.main_thread(), reason="signals come to the main thread"
 )

@@ -10,7 +10,8 @@ pytest.importorskip("submitit")
 
 
 def test_a_job_a_run(tmp_path):
-    study = write_study(tmp_path, {"a": {}, "bad": {"options": ["STUB.FAIL", 3]}})
+    rows = {"a": {}, "bad": {"options": ["STUB.FAIL", 3]}, "of bad": {"weights": "bad"}}
+    study = write_study(tmp_path, rows)
     told = []
     parameters = {"cluster": "local", "timeout_min": "5"}
     (job,) = submit_study(study, study.runs[:1], told.append, parameters=parameters)
@@ -21,5 +22,7 @@ def test_a_job_a_run(tmp_path):
     assert submit_study(study, study.runs[:1], told.append, parameters=parameters) == []
     with pytest.raises(RuntimeError, match="bad/seed0 failed"):
         run_one(study, study.runs[1], 5)
+    assert submit_study(study, study.runs[2:], told.append, parameters=parameters) == []
+    assert told[-1] == "1 runs evaluate weights that are not there yet: submit again when they are"
     with pytest.raises(ConfigError, match=r"--slurm: .*colour"):
         submit_study(study, study.runs, told.append, parameters={"cluster": "local", "colour": "red"})

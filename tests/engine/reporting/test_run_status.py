@@ -78,6 +78,13 @@ def test_a_run_that_has_ended_and_one_that_went_on_then(run):
     assert "not finished" in run_status(run)
 
 
+def test_scores_that_are_those_of_re_ranking(run):
+    (run / "config.yaml").write_text("TEST: {RERANK: {ENABLED: true}}")
+    table = rows(run_status(run))
+    assert table["last scores, re-ranked"].strip() == "mAP 50.00 %, Rank-1 80.00 % (step 60)"
+    assert table["best mAP, re-ranked"].strip() == "60.00 % (step 40)"
+
+
 def test_several_test_sets(tmp_path):
     line = {"iteration": 3, "A/mAP": 1.0, "A/Rank-1": 2.0, "B/mAP": 3.0}
     (tmp_path / "metrics.json").write_text(f"{json.dumps(line)}\n")

@@ -10,6 +10,7 @@ from endurance.miniature_run import STEPS_PER_EPOCH, miniature_options
 from endurance.run_comparison import compare_runs
 from mdpr.checkpoint.reading import read_checkpoint
 from mdpr_doctor.miniature import draw_miniature
+from support.configs import ONE_BRANCH
 from support.processes import start_train_net, train_net
 
 EPOCHS = 2
@@ -20,7 +21,7 @@ OPTIONS = (
     *("SOLVER.CHECKPOINT_EVERY_ITERATIONS", 3, "SOLVER.EMA.ENABLED", True),
     # No evaluation is a hundred points better than the first: the second one ends the run.
     *("SOLVER.EARLY_STOPPING.PATIENCE", 1, "SOLVER.EARLY_STOPPING.MIN_DELTA", 100.0),
-    *("TEST.EVAL_PERIOD", 1),
+    *("TEST.EVAL_PERIOD", 1, *ONE_BRANCH),
 )
 
 
@@ -73,13 +74,11 @@ def test_kill_and_resume(tmp_path, environment, alone):
     assert compare_runs(alone, killed) == []
 
 
-@pytest.mark.parametrize("torchrun", [(), ("--standalone", "--nproc-per-node", 2)])
-def test_kill_one_and_restart(torchrun, tmp_path, environment, alone):
+def test_torchrun_restarts_a_killed_one(tmp_path, environment, alone):
     """Not told to resume, the restarted processes do, and set nothing aside."""
     killed = tmp_path / "restarted"
-    restarts = ("--max-restarts", 1)
-    options = {"torchrun": (*torchrun, *restarts)} if torchrun else {}
-    process = start_and_wait_for_a_checkpoint(*restarts, output=killed, environment=environment | options)
+    torchrun = ("--standalone", "--nproc-per-node", 2, "--max-restarts", 1)
+    process = start_and_wait_for_a_checkpoint(output=killed, environment=environment | {"torchrun": torchrun})
     assert len(ranks_of(process)) == 2
     os.kill(ranks_of(process)[-1], signal.SIGKILL)
     printed, _ = process.communicate(timeout=300)

@@ -42,7 +42,8 @@ def _say_now(line: str) -> None:
 def _show(options: argparse.Namespace) -> int:
     from mdpr.study.show import show_study  # noqa: PLC0415
 
-    study = read_study(options.study, output=options.output, options=options.options)
+    given = {"output": options.output, "options": options.options, "reference": options.reference}
+    study = read_study(options.study, **given)
     text = show_study(
         study, study.pick(options.rows, options.seeds), form=options.format, picture=options.plot
     )
@@ -85,6 +86,7 @@ def _parser(action: str) -> argparse.ArgumentParser:
             help="submit jobs, with submitit's parameters, such as slurm_partition=gpu timeout_min=240",
         )
     else:
+        add("--reference", metavar="ROW", help="hold the others against this row, not the study file's")
         add("--format", choices=("md", "latex", "csv"), default="md", help="(default: %(default)s)")
         add("--out", type=Path, metavar="FILE", help="write the table to this file")
         add("--plot", type=Path, metavar="FILE", help="also draw it, as a .png, .pdf or .svg file")

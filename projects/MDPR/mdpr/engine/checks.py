@@ -8,6 +8,7 @@ enters its own.
 
 import inspect
 import math
+from collections.abc import Sequence
 
 from fastreid.config import CfgNode, get_cfg
 from fastreid.layers import any_softmax, pooling
@@ -136,6 +137,15 @@ def _check_sizes(cfg: CfgNode) -> None:
         # fast-reid takes 0 for "not resized", which makes images of one size only where they are cropped.
         if not (cfg.INPUT.CROP.ENABLED and list(value or ()) == [0, 0]):
             _SIZE.check(key, value)
+            if cfg.MODEL.META_ARCHITECTURE == "MGN":
+                _check_three_stripes(key, value)
+
+
+def _check_three_stripes(key: str, size: Sequence[int]) -> None:
+    """MGN cuts features of a 16th of the height by ``chunk(3)``, which of 1, 2 and 4 rows makes fewer."""
+    rows = math.ceil(size[0] / 16)
+    if 2 * math.ceil(rows / 3) >= rows:
+        raise wrong_value(key, size, "a height that MGN can cut three stripes of: above 64, or 33 to 48")
 
 
 def _check_data(cfg: CfgNode) -> None:

@@ -7,7 +7,7 @@ A run is a row (a config with options), with a seed, on a data set where the stu
 import ast
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,7 @@ _KEYS: Final = (
     *("name", "rows", "seeds", "data_sets", "options", "reference"),
     *("output", "program", "checkpoints"),
 )
-_ROW_KEYS: Final = ("config", "options")
+_ROW_KEYS: Final = ("config", "options", "weights")
 CHECKPOINTS: Final = ("all", "final", "none")
 _FOLDER_NAME: Final = re.compile(r"[\w+][\w+=., -]*(?<! )")
 _TRAIN: Final = (sys.executable, "-m", "mdpr", "train")
@@ -30,7 +30,10 @@ _TRAIN: Final = (sys.executable, "-m", "mdpr", "train")
 
 @dataclass(frozen=True)
 class Run:
-    """One training: ``config`` is a path, ``options`` are ``KEY VALUE ...``; ``data_set`` may be ""."""
+    """One training, or where ``weights`` is another run, an evaluation of what that one has trained.
+
+    ``config`` is a path, ``options`` are ``KEY VALUE ...``; ``data_set`` may be "".
+    """
 
     row: str
     data_set: str
@@ -38,6 +41,7 @@ class Run:
     folder: Path
     config: str
     options: tuple[str, ...]
+    weights: "Run | None" = None
 
     @property
     def name(self) -> str:
@@ -52,7 +56,10 @@ class Run:
         """
         layers = [*read_layers(self.config), option_layer(self.options)]
         values = {key: _plain(value) for layer in layers for key, value in layer.values.items()}
-        return {key: value for key, value in sorted(values.items()) if key not in NOT_OF_THE_RESULT}
+        trained = {} if self.weights is None else self.weights.settings()
+        return {key: value for key, value in sorted(values.items()) if key not in NOT_OF_THE_RESULT} | {
+            f"{key} of its weights": value for key, value in trained.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -97,13 +104,20 @@ class Study:
         ]
 
 
-def read_study(file: str | Path, *, output: str | Path | None = None, options: Sequence[str] = ()) -> Study:
+def read_study(
+    file: str | Path,
+    *,
+    output: str | Path | None = None,
+    options: Sequence[str] = (),
+    reference: str | None = None,
+) -> Study:
     """Read a study file. Paths of configs start at its folder, ``output`` where this process is.
 
     Args:
         file: its path.
         output: folder of the runs; None takes that of the file.
         options: ``KEY VALUE ...`` of all rows, behind those of the file.
+        reference: the row that the others are held against; None takes that of the file.
 
     Raises:
         ConfigError: the file, or a config it names, is not there, or does not say what it has to.
@@ -117,7 +131,7 @@ def read_study(file: str | Path, *, output: str | Path | None = None, options: S
         raise ConfigError(f"{path}: rows is {rows!r}: expected at least one name with a config")
     if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
         raise ConfigError(f"{path}: seeds is {seeds!r}: expected whole numbers, such as [0, 1, 2]")
-    name, reference = str(content.get("name", path.stem)), content.get("reference")
+    name, reference = str(content.get("name", path.stem)), reference or content.get("reference")
     output = Path(str(content.get("output", f"logs/{name}")) if output is None else output)
     if reference is not None:
         _known(reference, rows, f"{path}: reference: there is no row")
@@ -126,17 +140,24 @@ def read_study(file: str | Path, *, output: str | Path | None = None, options: S
     command = _TRAIN if program is None else (sys.executable, str((path.parent / str(program)).resolve()))
     last = _options(list(options), "--options")
     shared = _options(content.get("options"), f"{path}: options")
-    runs = []
+    runs: list[Run] = []
     for seed in seeds:
         for data_set in content.get("data_sets") or [""]:
+            of_rows: dict[str, Run] = {}
             for row, values in rows.items():
                 config, own = _row(path, str(row), values)
                 on = [f"DATASETS.{key}=('{data_set}',)" for key in ("NAMES", "TESTS") if data_set]
                 given = (*shared, *own, *(part for each in on for part in each.split("=", 1)), *last)
                 folder = output.joinpath(str(row), str(data_set), f"seed{seed}")
-                runs.append(Run(str(row), str(data_set), seed, folder, config, given))
+                weights = _trained(path, str(row), values.get("weights"), of_rows)
+                of_rows[str(row)] = Run(str(row), str(data_set), seed, folder, config, given, weights)
+            runs += of_rows.values()
     if len({run.folder for run in runs}) < len(runs):
         raise ConfigError(f"{path}: a seed or a data set is named twice")
+    if checkpoints == "none" and any(run.weights for run in runs):
+        raise ConfigError(
+            f"{path}: checkpoints is none, and rows have weights of others: expected final or all"
+        )
     return Study(name, path, output, tuple(runs), reference, command, str(checkpoints))
 
 
@@ -164,6 +185,18 @@ def _row(path: Path, name: str, values: dict[str, Any]) -> tuple[str, tuple[str,
     if not config.is_file():
         raise ConfigError(f"{path}: config of row {name!r}: no file at {config.absolute()}")
     return str(config), _options(values.get("options"), f"{path}: options of row {name!r}")
+
+
+def _trained(path: Path, row: str, name: Any, before: Mapping[str, Run]) -> Run | None:
+    """The run whose weights a row has, out of those of the rows before it."""
+    if name is None:
+        return None
+    _known(
+        name,
+        [key for key, run in before.items() if run.weights is None],
+        f"{path}: weights of row {row!r}: no row before it trains under the name",
+    )
+    return before[str(name)]
 
 
 def _options(options: Any, where: str) -> tuple[str, ...]:

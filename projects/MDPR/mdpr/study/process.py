@@ -69,8 +69,11 @@ class RunProcess:
 
 def command(study: Study, run: Run) -> list[str]:
     """The command line of a run."""
+    how, weights = "--resume", ()
+    if run.weights is not None:
+        how, weights = "--eval-only", ("MODEL.WEIGHTS", str(run.weights.folder / "model_final.pth"))
     return [
-        *(*study.program, "--config-file", run.config, "--resume", *run.options),
+        *(*study.program, "--config-file", run.config, how, *run.options, *weights),
         *("OUTPUT_DIR", str(run.folder), "SEED", str(run.seed), "TEST.MDPR.SAVE_RANKINGS", "True"),
     ]
 

@@ -65,6 +65,11 @@ def run_study(
     return Counter(state_of(run.folder) for run in runs)
 
 
+def can_start(run: Run) -> bool:
+    """Whether it trains, or the weights that it evaluates are there."""
+    return run.weights is None or recorded_state(run.weights.folder) is State.FINISHED
+
+
 class _Schedule:
     def __init__(
         self,
@@ -93,12 +98,23 @@ class _Schedule:
     def _run(self) -> None:
         while self._running or (self._waiting and not self._is_over()):
             for place in range(len(self._places)):
-                while self._waiting and place not in self._running and not self._is_over():
-                    self._start(place, self._waiting.popleft())
+                while place not in self._running and not self._is_over() and (run := self._next()):
+                    self._start(place, run)
+            if not self._running:
+                for run in () if self._is_over() else self._waiting:
+                    self._report(f"{run.name}: not started, as the weights that it evaluates are not there")
+                return
             time.sleep(_LOOK_EVERY)
             for place in [place for place, one in self._running.items() if one.poll() is not None]:
                 self._tell(self._running.pop(place))
             self._pass_on()
+
+    def _next(self) -> Run | None:
+        """Take the first that needs no other one's weights, or whose other one is finished."""
+        run = next((run for run in self._waiting if can_start(run)), None)
+        if run is not None:
+            self._waiting.remove(run)
+        return run
 
     def _is_over(self) -> bool:
         return bool(self._received) or self._is_late()

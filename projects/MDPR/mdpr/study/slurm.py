@@ -11,7 +11,7 @@ from mdpr.inference.extras import optional
 from mdpr.study.plan import Run, Study
 from mdpr.study.record import State, state_of
 from mdpr.study.reuse import check_reuse
-from mdpr.study.schedule import run_study
+from mdpr.study.schedule import can_start, run_study
 
 _A_DAY: Final = 24 * 60
 _TO_SAVE: Final = (
@@ -57,10 +57,13 @@ def submit_study(
     left = [run for run in runs if state_of(run.folder) not in (State.FINISHED, State.RUNNING)]
     if not left:
         return []
+    ready = [run for run in left if can_start(run)]
     with executor.batch():
-        jobs = [executor.submit(run_one, study, run, minutes) for run in left]
-    for run, job in zip(left, jobs, strict=True):
+        jobs = [executor.submit(run_one, study, run, minutes) for run in ready]
+    for run, job in zip(ready, jobs, strict=True):
         report(f"{run.name}: job {job.job_id}")
+    if later := len(left) - len(ready):
+        report(f"{later} runs evaluate weights that are not there yet: submit again when they are")
     return jobs
 
 

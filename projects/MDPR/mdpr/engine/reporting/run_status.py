@@ -39,7 +39,9 @@ def run_status(folder: str | Path) -> str:
     state = _state(folder, lines)
     rows = [("run", str(folder)), ("state", state)]
     if lines:
-        rows += [*_progress(lines[-1], _last_epoch(folder)), *_scores(lines)]
+        last_epoch = _setting(folder, "SOLVER", "MAX_EPOCH")
+        reranked = _setting(folder, "TEST", "RERANK", "ENABLED") is True
+        rows += [*_progress(lines[-1], last_epoch), *_scores(lines, ", re-ranked" * reranked)]
     if state != _FINISHED:
         rows.append(("log ends with", _end_of_log(folder / "log.txt")))
     return tabulate(rows, tablefmt="plain", disable_numparse=True)
@@ -89,24 +91,28 @@ def _progress(line: Line, last_epoch: Any) -> Rows:
     return [(title, text(line[key])) for key, (title, text) in shown.items() if key in line]
 
 
-def _scores(lines: Sequence[Line]) -> Rows:
-    """The last scores of each test set, and its best mAP."""
+def _scores(lines: Sequence[Line], kind: str) -> Rows:
+    """The last scores of each test set, and its best mAP; of re-ranking where that is on, as in curves."""
     rows = []
     for mean in sorted({key for line in lines for key in line if key.endswith("mAP")}):
         prefix = mean.removesuffix("mAP")
         evaluated = [line for line in lines if mean in line]
         last, best = evaluated[-1], max(evaluated, key=lambda line: line[mean])
         scores = [f"{name} {last[prefix + name]:.2f} %" for name in SCORE_NAMES if prefix + name in last]
-        rows.append((f"{prefix}last scores", f"{', '.join(scores)} (step {last['iteration'] + 1})"))
-        rows.append((f"{prefix}best mAP", f"{best[mean]:.2f} % (step {best['iteration'] + 1})"))
+        rows.append((f"{prefix}last scores{kind}", f"{', '.join(scores)} (step {last['iteration'] + 1})"))
+        rows.append((f"{prefix}best mAP{kind}", f"{best[mean]:.2f} % (step {best['iteration'] + 1})"))
     return rows
 
 
-def _last_epoch(folder: Path) -> Any:
+def _setting(folder: Path, *keys: str) -> Any:
+    """A value of the run's config; "?" where there is none to be read."""
     try:
-        return yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["SOLVER"]["MAX_EPOCH"]
+        value = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        for key in keys:
+            value = value[key]
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
         return "?"
+    return value
 
 
 def _end_of_log(path: Path) -> str:
