@@ -8,10 +8,10 @@ from pathlib import Path
 from mdpr.cli.reporting import Main, say, subcommand, subcommand_of_actions
 from mdpr.errors import InputError
 from mdpr.files import write_atomically
-from mdpr.study.plan import read_study
 from mdpr.study.record import State
 from mdpr.study.schedule import run_study
 from mdpr.study.slurm import submit_study
+from mdpr.study.study_file import read_study
 
 _LEFT = 3  # exit code where runs are left that did not fail
 

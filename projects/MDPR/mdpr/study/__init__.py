@@ -1,6 +1,6 @@
 """Configs x seeds x data sets: run what is missing, and tables that say how sure a difference is.
 
-- `plan`: a study file, and the runs it stands for.
+- `plan`, `study_file`: the runs of a study, and the file that names them.
 - `record`: what the folder of a run says: missing, running, cut off, failed, finished.
 - `process`, `schedule`, `slurm`: one run; several at once on this machine; jobs of a cluster.
 - `reuse`: runs that no longer are what the study says.
@@ -8,7 +8,8 @@
 - `table`, `plot`: how they are shown.
 """
 
-from mdpr.study.plan import Run, Study, read_study
+from mdpr.study.plan import Run, Study
 from mdpr.study.schedule import run_study
+from mdpr.study.study_file import read_study
 
 __all__ = ["Run", "Study", "read_study", "run_study"]

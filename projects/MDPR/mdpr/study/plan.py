@@ -1,31 +1,21 @@
-"""A study file, and the runs it stands for.
+"""A study, and the runs it stands for.
 
 A run is a row (a config with options), with a seed, on a data set where the study names any. Its folder is
 ``<output>/<row>/<data set>/seed<k>``.
 """
 
 import ast
-import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-
-import yaml
 
 from mdpr.engine.config_file import option_layer, read_layers
 from mdpr.engine.fingerprint import NOT_OF_THE_RESULT
 from mdpr.errors import ConfigError, did_you_mean
 
-_KEYS: Final = (
-    *("name", "rows", "seeds", "data_sets", "options", "reference"),
-    *("output", "program", "checkpoints"),
-)
-_ROW_KEYS: Final = ("config", "options", "weights")
-CHECKPOINTS: Final = ("all", "final", "none")
-_FOLDER_NAME: Final = re.compile(r"[\w+][\w+=., -]*(?<! )")
-_TRAIN: Final = (sys.executable, "-m", "mdpr", "train")
+TRAIN: Final = (sys.executable, "-m", "mdpr", "train")
 
 
 @dataclass(frozen=True)
@@ -81,13 +71,13 @@ class Study:
     output: Path
     runs: tuple[Run, ...]
     reference: str | None
-    program: tuple[str, ...] = _TRAIN
+    program: tuple[str, ...] = TRAIN
     checkpoints: str = "all"
 
     def one_of_each_row(self, runs: Iterable[Run]) -> dict[tuple[str, str], Run]:
         """A run of each row and data set, whose config stands for all; none where another program trains,
         which may add keys to the configs."""
-        return {(run.row, run.data_set): run for run in runs if self.program == _TRAIN}
+        return {(run.row, run.data_set): run for run in runs if self.program == TRAIN}
 
     def pick(self, rows: Sequence[str] = (), seeds: Sequence[int] = ()) -> list[Run]:
         """The runs of some rows and seeds; of all where none are named.
@@ -96,116 +86,12 @@ class Study:
             ConfigError: a row or a seed that the study does not have.
         """
         for row in rows:
-            _known(row, {run.row for run in self.runs}, f"{self.file}: rows has no")
+            known(row, {run.row for run in self.runs}, f"{self.file}: rows has no")
         for seed in seeds:
-            _known(seed, {run.seed for run in self.runs}, f"{self.file}: seeds has no")
+            known(seed, {run.seed for run in self.runs}, f"{self.file}: seeds has no")
         return [
             run for run in self.runs if (not rows or run.row in rows) and (not seeds or run.seed in seeds)
         ]
-
-
-def read_study(
-    file: str | Path,
-    *,
-    output: str | Path | None = None,
-    options: Sequence[str] = (),
-    reference: str | None = None,
-) -> Study:
-    """Read a study file. Paths of configs start at its folder, ``output`` where this process is.
-
-    Args:
-        file: its path.
-        output: folder of the runs; None takes that of the file.
-        options: ``KEY VALUE ...`` of all rows, behind those of the file.
-        reference: the row that the others are held against; None takes that of the file.
-
-    Raises:
-        ConfigError: the file, or a config it names, is not there, or does not say what it has to.
-    """
-    path = Path(file)
-    content = _read(path)
-    for key in content:
-        _known(key, _KEYS, f"{path}: a study has no key")
-    rows, seeds = content.get("rows"), content.get("seeds", [0])
-    if not isinstance(rows, dict) or not rows or not all(isinstance(row, dict) for row in rows.values()):
-        raise ConfigError(f"{path}: rows is {rows!r}: expected at least one name with a config")
-    if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
-        raise ConfigError(f"{path}: seeds is {seeds!r}: expected whole numbers, such as [0, 1, 2]")
-    name, reference = str(content.get("name", path.stem)), reference or content.get("reference")
-    output = Path(str(content.get("output", f"logs/{name}")) if output is None else output)
-    if reference is not None:
-        _known(reference, rows, f"{path}: reference: there is no row")
-    checkpoints, program = content.get("checkpoints", "all"), content.get("program")
-    _known(checkpoints, CHECKPOINTS, f"{path}: checkpoints cannot be")
-    command = _TRAIN if program is None else (sys.executable, str((path.parent / str(program)).resolve()))
-    last = _options(list(options), "--options")
-    shared = _options(content.get("options"), f"{path}: options")
-    runs: list[Run] = []
-    for seed in seeds:
-        for data_set in content.get("data_sets") or [""]:
-            of_rows: dict[str, Run] = {}
-            for row, values in rows.items():
-                config, own = _row(path, str(row), values)
-                on = [f"DATASETS.{key}=('{data_set}',)" for key in ("NAMES", "TESTS") if data_set]
-                given = (*shared, *own, *(part for each in on for part in each.split("=", 1)), *last)
-                folder = output.joinpath(str(row), str(data_set), f"seed{seed}")
-                weights = _trained(path, str(row), values.get("weights"), of_rows)
-                of_rows[str(row)] = Run(str(row), str(data_set), seed, folder, config, given, weights)
-            runs += of_rows.values()
-    if len({run.folder for run in runs}) < len(runs):
-        raise ConfigError(f"{path}: a seed or a data set is named twice")
-    if checkpoints == "none" and any(run.weights for run in runs):
-        raise ConfigError(
-            f"{path}: checkpoints is none, and rows have weights of others: expected final or all"
-        )
-    return Study(name, path, output, tuple(runs), reference, command, str(checkpoints))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"no study at {path.absolute()}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} is {type(content).__name__}: expected keys such as rows and seeds")
-    return content
-
-
-def _row(path: Path, name: str, values: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """Config and options of a row."""
-    if not _FOLDER_NAME.fullmatch(name):
-        raise ConfigError(
-            f"{path}: row {name!r} names a folder: expected letters, digits, spaces and + - _ = , ."
-        )
-    for key in values:
-        _known(key, _ROW_KEYS, f"{path}: row {name!r} has no key")
-    config = path.parent / str(values.get("config", ""))
-    if not config.is_file():
-        raise ConfigError(f"{path}: config of row {name!r}: no file at {config.absolute()}")
-    return str(config), _options(values.get("options"), f"{path}: options of row {name!r}")
-
-
-def _trained(path: Path, row: str, name: Any, before: Mapping[str, Run]) -> Run | None:
-    """The run whose weights a row has, out of those of the rows before it."""
-    if name is None:
-        return None
-    _known(
-        name,
-        [key for key, run in before.items() if run.weights is None],
-        f"{path}: weights of row {row!r}: no row before it trains under the name",
-    )
-    return before[str(name)]
-
-
-def _options(options: Any, where: str) -> tuple[str, ...]:
-    """``KEY VALUE ...`` for a command line, from a list, or keys and values."""
-    if isinstance(options, dict):
-        options = [part for pair in options.items() for part in pair]
-    if not isinstance(options or [], list) or len(options or []) % 2:
-        raise ConfigError(f"{where} is {options!r}: expected KEY, VALUE, KEY, VALUE, ...")
-    return tuple(part if isinstance(part, str) else repr(part) for part in options or [])
 
 
 def _plain(value: Any) -> Any:
@@ -218,8 +104,13 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _known(value: Any, known: Iterable[Any], what: str) -> None:
-    names = [str(name) for name in known]
-    if str(value) not in names:
-        expected = ", ".join(sorted(names))
-        raise ConfigError(f"{what} {value!r}{did_you_mean(value, names)}: expected one of {expected}")
+def known(value: Any, names: Iterable[Any], what: str) -> None:
+    """Refuse what is none of some names, with ``what`` before it in the error.
+
+    Raises:
+        ConfigError: naming the value, the names and the nearest of them.
+    """
+    listed = [str(name) for name in names]
+    if str(value) not in listed:
+        expected = ", ".join(sorted(listed))
+        raise ConfigError(f"{what} {value!r}{did_you_mean(value, listed)}: expected one of {expected}")

@@ -76,7 +76,7 @@ def embedding_map(saved: SavedFeatures, method: str) -> tuple[NDArray[np.floatin
     """
     unit = saved.features / np.linalg.norm(saved.features, axis=1, keepdims=True)
     if method == "umap":
-        umap = optional("umap", "umap").UMAP(n_components=2, metric="cosine", random_state=0)
+        umap = optional("umap", "umap").UMAP(n_components=2, metric="cosine", random_state=0, n_jobs=1)
         return umap.fit_transform(unit), ("UMAP 1 (no unit)", "UMAP 2 (no unit)")
     from sklearn.decomposition import PCA  # noqa: PLC0415 (takes longer to import than all of this package)
 
