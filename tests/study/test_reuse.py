@@ -64,7 +64,8 @@ def test_footnotes_say_what_differs_where(tmp_path):
     (run.folder / "results.json").write_text(json.dumps(content))
     other = study.runs[2]
     content = json.loads((other.folder / "results.json").read_text())
-    content["fingerprint"] |= {"config": "0ther"}
+    # The same sources at another commit, which has touched what no run computes with.
+    content["fingerprint"] |= {"config": "0ther", "code": {"hash": "c0de", "commit": "def"}}
     (other.folder / "results.json").write_text(json.dumps(content))
     notes = {note.text: note.rows for note in footnotes(results_of(study.runs))}
     assert notes == {

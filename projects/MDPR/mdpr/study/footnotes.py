@@ -19,7 +19,12 @@ class Footnote:
 def footnotes(results: Sequence[Result]) -> list[Footnote]:
     """Everything in which finished runs differ that a study does not want to differ."""
     notes = []
-    facts = {result.run: _facts(result) for result in results}
+    names: dict[str, str] = {}  # of code, by its hash: several commits may have the same
+    for result in results:
+        code = result.fingerprint.get("code", {})
+        commit = f" (commit {code['commit']})" if code.get("commit") else ""
+        names.setdefault(code.get("hash", "unknown"), f"{code.get('hash', 'unknown')}{commit}")
+    facts = {result.run: _facts(result, names) for result in results}
     for fact in dict.fromkeys(fact for each in facts.values() for fact in each):
         values = {run: each[fact] for run, each in facts.items() if fact in each}
         notes += _differing(f"Not all with the same {fact}", values)
@@ -50,12 +55,11 @@ def names_of(runs: Iterable[Run]) -> str:
     )
 
 
-def _facts(result: Result) -> dict[str, str]:
+def _facts(result: Result, names: Mapping[str, str]) -> dict[str, str]:
     """What should be the same in all runs, by what it is called."""
     found = result.fingerprint
-    code = found.get("code", {})
-    commit = f" (commit {code['commit']})" if code.get("commit") else ""
-    facts = {"code": f"{code.get('hash', 'unknown')}{commit}", "device": found.get("device", "unknown")}
+    code = names[found.get("code", {}).get("hash", "unknown")]
+    facts = {"code": code, "device": found.get("device", "unknown")}
     facts |= found.get("versions", {})
     return facts | {f"images of {name}": value for name, value in found.get("data", {}).items()}
 
