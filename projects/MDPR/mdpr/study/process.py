@@ -69,11 +69,12 @@ class RunProcess:
 
 def command(study: Study, run: Run) -> list[str]:
     """The command line of a run."""
-    how, weights = "--resume", ()
+    how, last = "--resume", list(run.options)
     if run.weights is not None:
-        how, weights = "--eval-only", ("MODEL.WEIGHTS", str(run.weights.folder / "model_final.pth"))
+        how = "--eval-only"
+        last += ["MODEL.WEIGHTS", str(run.weights.folder / "model_final.pth")]
     return [
-        *(*study.program, "--config-file", run.config, how, *run.options, *weights),
+        *(*study.program, "--config-file", run.config, how, *last),
         *("OUTPUT_DIR", str(run.folder), "SEED", str(run.seed), "TEST.MDPR.SAVE_RANKINGS", "True"),
     ]
 
