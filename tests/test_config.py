@@ -15,6 +15,7 @@ from mdpr.engine.setup import make_config
 from mdpr.errors import ConfigError
 from mdpr.modeling.settings import MDPRSettings, feature_rows
 from mdpr.rules import value_of
+from mdpr.study import read_study
 from support.configs import CONFIG_FILES, CONFIGS, ROOT, config, tiny_config
 
 FILES = [str(path.relative_to(CONFIGS)) for path in CONFIG_FILES]
@@ -205,7 +206,6 @@ class TestCommandLine:
 class TestStudy:
     FOLDER = CONFIGS / "Synthetic"
     STUDY = yaml.safe_load((FOLDER / "study.yml").read_text())
-    PLUS = yaml.safe_load((FOLDER / "plus_study.yml").read_text())
 
     def test_its_schedule_is_that_of_the_larger_set(self):
         own = leaves(yaml.safe_load((self.FOLDER / "Base-SyntheticXL.yml").read_text()))
@@ -221,13 +221,15 @@ class TestStudy:
             assert cfg.DATASETS.TESTS == ("SynthPersonsXL", "SynthPersonsXLOther")
 
     def test_choices_are_made_on_people_held_out_alone(self):
-        shared = self.PLUS["options"]
-        rows = self.PLUS["rows"]
-        assert rows.pop(self.PLUS["reference"]) == {"config": "mdpr_R18.yml"}
-        reference = config("Synthetic/mdpr_R18.yml", *shared)
-        for name, row in rows.items():
-            file = str(self.FOLDER / row["config"])
-            cfg, _ = make_config(file, [str(part) for part in (*shared, *row["options"])])
-            assert evaluated_sets(cfg) == ("SynthPersonsXL-val",)
-            given = set(row["options"][::2])
-            assert given == {key for key in given if value_of(cfg, key) != value_of(reference, key)}, name
+        study = read_study(self.FOLDER / "plus_study.yml")
+        runs = study.pick(seeds=[0])
+        (reference,) = study.pick([study.reference], [0])
+        plain, _ = make_config(reference.config, reference.options)
+        for run in runs:
+            cfg, _ = make_config(run.config, run.options)
+            first, *others = evaluated_sets(cfg)
+            assert first == "SynthPersonsXL-val"
+            assert bool(others) == run.row.startswith("test ")
+            assert not others or run.weights is not None
+            given = run.options[len(reference.options) :: 2]
+            assert [key for key in given if value_of(cfg, key) == value_of(plain, key)] == [], run.row

@@ -55,15 +55,15 @@ def submit_study(
     except (NameError, TypeError, ValueError, RuntimeError) as error:
         raise ConfigError(f"--slurm: {' '.join(str(error).split())}") from error
     left = [run for run in runs if state_of(run.folder) not in (State.FINISHED, State.RUNNING)]
-    if not left:
-        return []
     ready = [run for run in left if can_start(run)]
+    if later := len(left) - len(ready):
+        report(f"{later} runs evaluate weights that are not there yet: submit again when they are")
+    if not ready:
+        return []
     with executor.batch():
         jobs = [executor.submit(run_one, study, run, minutes) for run in ready]
     for run, job in zip(ready, jobs, strict=True):
         report(f"{run.name}: job {job.job_id}")
-    if later := len(left) - len(ready):
-        report(f"{later} runs evaluate weights that are not there yet: submit again when they are")
     return jobs
 
 
