@@ -8,7 +8,7 @@ from fastreid.modeling.meta_arch import build_model
 from mdpr.engine.trainer import Trainer
 from support.configs import config
 
-CHANCE = 20.0  # mAP in percent that no untrained network reaches; this training gets to 29
+CHANCE = 30.0  # mAP in percent that no untrained network reaches
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def cfg(synth_root, tmp_path, monkeypatch):
         *("OUTPUT_DIR", str(tmp_path), "MODEL.MDPR.EMBEDDING_DIM", 64),
         # Small, and in float32: the same work on every CPU, where others would emulate bfloat16.
         *("INPUT.SIZE_TRAIN", [48, 24], "INPUT.SIZE_TEST", [48, 24], "SOLVER.AMP.ENABLED", False),
-        # A cosine over two epochs would leave hardly one at a rate that learns.
+        # A cosine over three epochs would leave hardly one at a rate that learns.
         *("SOLVER.SCHED", "MultiStepLR", "SOLVER.STEPS", [10], "INPUT.PADDING.SIZE", 3),
-        *("SOLVER.MAX_EPOCH", 2, "SOLVER.WARMUP_ITERS", 20, "TEST.EVAL_PERIOD", 2),
+        *("SOLVER.MAX_EPOCH", 3, "SOLVER.WARMUP_ITERS", 20, "TEST.EVAL_PERIOD", 3),
         *("SOLVER.CHECKPOINT_PERIOD", 10, "DATALOADER.NUM_WORKERS", 0),
     )
 
@@ -39,5 +39,5 @@ def test_training_on_synth_persons(cfg):
     trained = trainer.train()
     after = dict(trainer.model.named_parameters())
     assert [name for name, p in before.items() if torch.equal(p, after[name])] == []
-    assert trained["mAP"] > max(CHANCE, untrained["mAP"] + 10)
-    assert trained["Rank-1"] > 30
+    assert trained["mAP"] > max(CHANCE, untrained["mAP"] + 15)
+    assert trained["Rank-1"] > 50
