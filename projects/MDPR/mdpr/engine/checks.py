@@ -149,7 +149,7 @@ def _check_three_stripes(key: str, size: Sequence[int]) -> None:
 
 
 def _check_data(cfg: CfgNode) -> None:
-    if cfg.DATASETS.TESTS or not cfg.DATASETS.VAL_FRACTION:
+    if not cfg.DATASETS.VAL_FRACTION or cfg.DATASETS.TESTS not in ((), []):
         Choice(known_datasets, several=True).check("DATASETS.TESTS", cfg.DATASETS.TESTS)
     for name in {*cfg.DATASETS.NAMES, *cfg.DATASETS.TESTS}:
         dataset_options(cfg, name)
