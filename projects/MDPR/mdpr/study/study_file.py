@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,15 +59,7 @@ def read_study(
     runs: list[Run] = []
     for seed in seeds:
         for data_set in content.get("data_sets") or [""]:
-            of_rows: dict[str, Run] = {}
-            for row, values in rows.items():
-                config, own = _row(path, str(row), values)
-                on = [f"DATASETS.{key}=('{data_set}',)" for key in ("NAMES", "TESTS") if data_set]
-                given = (*shared, *own, *(part for each in on for part in each.split("=", 1)), *last)
-                folder = output.joinpath(str(row), str(data_set), f"seed{seed}")
-                weights = _trained(path, str(row), values.get("weights"), of_rows)
-                of_rows[str(row)] = Run(str(row), str(data_set), seed, folder, config, given, weights)
-            runs += of_rows.values()
+            runs += _runs(path, rows, str(data_set), seed, output, before=shared, behind=last)
     if len({run.folder for run in runs}) < len(runs):
         raise ConfigError(f"{path}: a seed or a data set is named twice")
     if checkpoints == "none" and any(run.weights for run in runs):
@@ -101,6 +93,29 @@ def _row(path: Path, name: str, values: dict[str, Any]) -> tuple[str, tuple[str,
     if not config.is_file():
         raise ConfigError(f"{path}: config of row {name!r}: no file at {config.absolute()}")
     return str(config), _options(values.get("options"), f"{path}: options of row {name!r}")
+
+
+def _runs(
+    path: Path,
+    rows: Mapping[Any, dict[str, Any]],
+    data_set: str,
+    seed: int,
+    output: Path,
+    *,
+    before: Sequence[str],
+    behind: Sequence[str],
+) -> Iterable[Run]:
+    """Those of all rows, with options before and behind a row's own."""
+    on = {f"DATASETS.{key}": f"('{data_set}',)" for key in ("NAMES", "TESTS") if data_set}
+    runs: dict[str, Run] = {}
+    for row, values in rows.items():
+        name = str(row)
+        config, own = _row(path, name, values)
+        given = (*before, *own, *(part for pair in on.items() for part in pair), *behind)
+        folder = output.joinpath(name, data_set, f"seed{seed}")
+        weights = _trained(path, name, values.get("weights"), runs)
+        runs[name] = Run(name, data_set, seed, folder, config, given, weights)
+    return runs.values()
 
 
 def _trained(path: Path, row: str, name: Any, before: Mapping[str, Run]) -> Run | None:
