@@ -26,7 +26,7 @@ from tabulate import tabulate
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "configs/Synthetic/demo.yml"
 TIMED = (2, 10)  # the steps after which a clock starts and stops; the very first take longer
-STEPS_AFTER = 20  # what comes after training takes about as long as so many of its steps
+STEPS_AFTER = 50  # what comes after training takes about as long as so many of its steps
 FILES = {
     "report, a page": "report.html",
     "the model, for use": "model.safetensors",

@@ -167,3 +167,12 @@ def test_only_the_patch_is_replaced():
     assert PooledRandomPatch not in kinds
     cfg.merge_from_list(["INPUT.RPT.ENABLED", False])
     assert RandomPatch not in [type(t) for t in build_train_transforms(cfg, gradient, 5).transforms]
+
+
+def test_patches_come_from_a_store_where_that_is_asked_for():
+    cfg = tiny_config(*EVERYTHING, "INPUT.RPT.STORE", 150, "INPUT.RPT.PROB", 0.25)
+    transforms = build_train_transforms(cfg, gradient, 5).transforms
+    (patch,) = (each for each in transforms if isinstance(each, PooledRandomPatch))
+    assert type(patch) is PooledRandomPatch
+    assert patch.prob_happen == 0.25
+    assert patch.patchpool.maxlen == 150

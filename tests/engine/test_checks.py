@@ -69,6 +69,7 @@ WRONG = [
     ("INPUT.REA.PROB", math.nan, ">= 0"),
     ("INPUT.REA.VALUE", [1.0], "three numbers"),
     ("INPUT.RPT.PROB", "often", "a number with a decimal point"),
+    ("INPUT.RPT.STORE", 50, "0 (patches are cut from files) or a whole number of 100 or more"),
     ("DATASETS.NAMES", ("DukeMTCM",), "(did you mean 'DukeMTMC'?)"),
     ("DATASETS.NAMES", "DukeMTMC", "a list"),
     ("DATASETS.TESTS", (), "one or more names"),

@@ -21,6 +21,7 @@ _install_plugs()
 
 from mdpr.config import add_mdpr_config  # noqa: E402
 from mdpr.data.datasets import SynthPersons  # noqa: E402 - registers them all
+from mdpr.modeling import half_precision as _half_precision  # noqa: E402, F401 - registers an ablation
 from mdpr.modeling.heads import MDPRHead  # noqa: E402
 from mdpr.modeling.losses import LOSS_REGISTRY  # noqa: E402
 from mdpr.modeling.meta_arch import MDPR  # noqa: E402

@@ -18,6 +18,9 @@ def add_mdpr_config(cfg: CfgNode) -> None:
     _add_training_keys(cfg.SOLVER)
     # Seed of weights, sampling and augmentation.
     cfg.SEED = 0
+    # Patches that each loader process keeps to paste from, 100 or more, as fast-reid does (an ablation: what
+    # is pasted then depends on the process and its history). 0 cuts each from the file of a training image.
+    cfg.INPUT.RPT.STORE = 0
     cfg.TEST.MDPR = _evaluation_node()
     add_dataset_config(cfg)
 

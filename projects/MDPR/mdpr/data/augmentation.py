@@ -2,7 +2,7 @@
 
 fast-reid's ``RandomPatch`` pastes patches out of a pool of up to 50,000 that each loader process fills
 as it goes: gigabytes, and other patches after every restart. Here the patch is cut from a training
-image that is drawn on the spot.
+image that is drawn on the spot, unless ``INPUT.RPT.STORE`` asks for such a pool.
 """
 
 import random
@@ -30,10 +30,15 @@ def build_train_transforms(
         From a PIL image to a (3, H, W) float32 tensor, RGB, 0..255.
     """
     transforms = build_transforms(cfg, is_train=True).transforms
+    store = cfg.INPUT.RPT.STORE
+
+    def patching(probability: float) -> PooledRandomPatch:
+        if store:
+            return PooledRandomPatch(probability, pool_capacity=store)
+        return RandomPatch(read_image, num_images, probability)
+
     return Compose([
-        RandomPatch(read_image, num_images, transform.prob_happen)
-        if isinstance(transform, PooledRandomPatch)
-        else transform
+        patching(transform.prob_happen) if isinstance(transform, PooledRandomPatch) else transform
         for transform in transforms
     ])  # fmt: skip
 

@@ -37,6 +37,11 @@ _POSITIVE = number(above=0)
 _NOT_NEGATIVE = number(least=0)
 _COLOUR = each(number(), "three numbers: red, green and blue", (3,))
 _SIZE = each(whole(1), "two whole numbers of 1 or more: height and width in pixels", (1, 2))
+# fast-reid pastes nothing before it has 100.
+_PATCHES = Rule(
+    "0 (patches are cut from files) or a whole number of 100 or more",
+    lambda value: type(value) is int and (value == 0 or value >= 100),
+)
 
 
 _MODEL: Rules = {
@@ -93,6 +98,7 @@ _IMAGES: Rules = {
     "INPUT.REA.PROB": _SHARE,
     "INPUT.REA.VALUE": _COLOUR,
     "INPUT.RPT.PROB": _SHARE,
+    "INPUT.RPT.STORE": _PATCHES,
     "DATASETS.NAMES": Choice(known_datasets, several=True),
     "DATASETS.VAL_FRACTION": number(least=0, below=1, note=" (0 holds nobody out)"),
     "DATALOADER.SAMPLER_TRAIN": Choice(SAMPLERS),
