@@ -59,7 +59,9 @@ def batches(count, *, workers=0, images_done=0, seed=0):
     loader = build_train_loader(cfg)
     loader.load_state_dict({"images": images_done})
     iterator = iter(loader)
-    return [next(iterator) for _ in range(count)], loader
+    drawn = [next(iterator) for _ in range(count)]
+    loader.close()
+    return drawn, loader
 
 
 def same(one, other):
