@@ -168,13 +168,15 @@ def test_what_depends_on_other_keys(options, message):
 
 @pytest.mark.parametrize("file", CONFIG_FILES, ids=lambda path: path.name)
 def test_every_shipped_config_passes(file):
-    make_config(str(file), [])
+    cfg, _ = make_config(str(file), [])
+    assert cfg.is_frozen()
 
 
 @pytest.mark.parametrize("architecture", ["Baseline", "MGN"])
 def test_fastreids_own_architectures_pass(architecture):
-    make_config(MDPR_CONFIG, ["MODEL.META_ARCHITECTURE", architecture])
-    make_config("", ["MODEL.META_ARCHITECTURE", architecture])
+    for file in (MDPR_CONFIG, ""):
+        cfg, _ = make_config(file, ["MODEL.META_ARCHITECTURE", architecture])
+        assert cfg.MODEL.META_ARCHITECTURE == architecture
 
 
 @pytest.mark.parametrize("rows", range(1, 13))

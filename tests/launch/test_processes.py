@@ -175,6 +175,7 @@ class TestSignals:
 
     def test_processes_may_call_it_a_success(self, tmp_path):
         run(ranks.finish_when_asked, tmp_path, 0)
+        assert sorted(file.name for file in tmp_path.glob("saved_by_*")) == ["saved_by_0", "saved_by_1"]
 
     def test_second_signal_ends_all(self):
         with pytest.raises(SystemExit) as ended:
