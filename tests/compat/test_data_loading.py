@@ -108,7 +108,7 @@ def test_closing_ends_processes_and_threads(gpu):
     threads, processes = set(threading.enumerate()), set(multiprocessing.active_children())
     source = iter(loader(Images(1000), device=torch.device("cpu"), num_workers=2))
     batches = one_ahead(source, torch.device("cuda"))
-    del failure, source
+    del source
     next(batches)
     assert len(set(multiprocessing.active_children()) - processes) == 2
     batches.close()

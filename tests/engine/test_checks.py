@@ -176,7 +176,7 @@ def test_every_shipped_config_passes(file):
 def test_fastreids_own_architectures_pass(architecture):
     for file in (MDPR_CONFIG, ""):
         cfg, _ = make_config(file, ["MODEL.META_ARCHITECTURE", architecture])
-        assert cfg.MODEL.META_ARCHITECTURE == architecture
+        assert architecture == cfg.MODEL.META_ARCHITECTURE
 
 
 @pytest.mark.parametrize("rows", range(1, 13))

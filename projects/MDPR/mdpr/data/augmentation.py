@@ -30,7 +30,7 @@ def build_train_transforms(
         From a PIL image to a (3, H, W) float32 tensor, RGB, 0..255.
     """
     transforms = build_transforms(cfg, is_train=True).transforms
-    store = cfg.INPUT.RPT.STORE
+    store = cfg.INPUT.RPT.get("STORE", 0)  # fast-reid's own configs have none
 
     def patching(probability: float) -> PooledRandomPatch:
         if store:

@@ -22,7 +22,6 @@ logger = logging.getLogger(f"fastreid.{__name__}")  # whose log fast-reid's set-
 
 # Of this project, and without effect where fast-reid's trainer runs.
 NOT_HONOURED = (
-    "INPUT.RPT.STORE",
     "MODEL.ACCELERATE",
     "MODEL.MDPR.RECOMPUTE_ACTIVATIONS",
     "SEED",
