@@ -53,6 +53,17 @@ def test_a_config_that_cannot_be_used_is_said_before_anything_starts(tmp_path):
     assert not study.output.exists()
 
 
+def test_the_weights_of_its_seed_are_no_other_config(tmp_path):
+    study = write_study(tmp_path, {"a": {}, "b": {"weights": "a"}}, seeds=[0, 1])
+    finish(study, {(run.row, run.seed): [0.5] for run in study.runs})
+    for run in study.runs:
+        content = json.loads((run.folder / "results.json").read_text())
+        content["fingerprint"]["config"] = f"{run.row} {run.seed}"
+        (run.folder / "results.json").write_text(json.dumps(content))
+    (note,) = footnotes(results_of(study.runs))
+    assert note.text == "Not all runs of a have the same config: a 0 in 1 runs, but a 1: a seed 1"
+
+
 def test_footnotes_say_what_differs_where(tmp_path):
     study = write_study(tmp_path, {"a": {}, "b": {}}, seeds=[0, 1])
     finish(study, SCORES)

@@ -30,8 +30,9 @@ def footnotes(results: Sequence[Result]) -> list[Footnote]:
         notes += _differing(f"Not all with the same {fact}", values)
     rows: dict[tuple[str, str], dict[Run, str]] = defaultdict(dict)
     for result in results:
-        config = result.fingerprint.get("config", "unknown")
-        rows[result.run.row, result.run.data_set][result.run] = config
+        if result.run.weights is None:  # else its config names those of its seed
+            config = result.fingerprint.get("config", "unknown")
+            rows[result.run.row, result.run.data_set][result.run] = config
     for (row, _), values in rows.items():
         notes += _differing(f"Not all runs of {row} have the same config", values)
     mixed = [result.run for result in results if len(result.codes) > 1]
