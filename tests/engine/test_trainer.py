@@ -124,6 +124,7 @@ def test_checkpoints_hold_all_that_has_a_state(configure):
     first.step.guard.skipped = 3
     first.evaluations.add(1, {"mAP": 50.0})
     first.checkpointer.save("model_0000", epoch=0)
+    first.checkpointer.wait()
     assert set(first.checkpointables()) == {
         *("optimizer", "lr_sched", "warmup_sched", "scaler", "ema"),
         *("nonfinite", "evaluations", "loader", "best"),

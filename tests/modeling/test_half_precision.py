@@ -50,7 +50,7 @@ def test_triplet_is_fastreids_but_for_rounded_products(norm, margin):
     far = torch.randn(6, 32, requires_grad=True)
     expected = 2 * triplet_loss(far, TARGETS, margin, norm, hard_mining=True)
     found = loss({"features": far}, TARGETS)
-    assert name == "triplet"
+    assert name == "half_precision_triplet"
     assert found.item() == pytest.approx(expected.item(), rel=0.02)
     (gradient,) = torch.autograd.grad(found, far, retain_graph=True)
     (of_theirs,) = torch.autograd.grad(expected, far)
@@ -77,4 +77,4 @@ def test_both_are_chosen_by_name():
     cfg = tiny_config("MODEL.LOSSES.NAME", ("CrossEntropyLoss", "HalfPrecisionTripletLoss"))
     output = {"cls_outputs": torch.zeros(6, 4), "features": torch.rand(6, 8)}
     losses = EmbeddingLosses(cfg)("x", output, TARGETS)
-    assert sorted(losses) == ["loss_x_cls", "loss_x_triplet"]
+    assert sorted(losses) == ["loss_x_cls", "loss_x_half_precision_triplet"]

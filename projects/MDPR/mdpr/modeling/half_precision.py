@@ -45,7 +45,7 @@ def _triplet(cfg: CfgNode) -> tuple[str, LossFunction]:
         terms = F.relu(difference + node.MARGIN) if node.MARGIN > 0 else F.softplus(difference)
         return node.SCALE * terms.mean()
 
-    return "triplet", loss
+    return "half_precision_triplet", loss
 
 
 def _in_float16(function: Callable[..., Any]) -> Callable[..., Any]:
