@@ -42,13 +42,14 @@ def test_cosines_are_rounded_and_all_else_is_the_methods_head():
 
 @pytest.mark.parametrize("margin", [0.05, 0.0])
 @pytest.mark.parametrize("norm", [False, True])
-def test_triplet_is_fastreids_but_for_rounded_products(norm, margin):
-    values = {"MARGIN": margin, "NORM_FEAT": norm, "SCALE": 2.0}
+@pytest.mark.parametrize("hard", [True, False])
+def test_triplet_is_fastreids_but_for_rounded_products(hard, norm, margin):
+    values = {"MARGIN": margin, "NORM_FEAT": norm, "HARD_MINING": hard, "SCALE": 2.0}
     options = [part for key, value in values.items() for part in (f"MODEL.LOSSES.TRI.{key}", value)]
     name, loss = LOSS_REGISTRY.get("HalfPrecisionTripletLoss", "embedding")(tiny_config(*options))
     torch.manual_seed(0)
     far = torch.randn(6, 32, requires_grad=True)
-    expected = 2 * triplet_loss(far, TARGETS, margin, norm, hard_mining=True)
+    expected = 2 * triplet_loss(far, TARGETS, margin, norm, hard_mining=hard)
     found = loss({"features": far}, TARGETS)
     assert name == "half_precision_triplet"
     assert found.item() == pytest.approx(expected.item(), rel=0.02)

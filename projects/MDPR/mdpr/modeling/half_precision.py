@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from fastreid.config import CfgNode
 from fastreid.modeling.heads import REID_HEADS_REGISTRY, EmbeddingHead
+from fastreid.modeling.losses.triplet_loss import hard_example_mining, weighted_example_mining
 from fastreid.modeling.losses.utils import cosine_dist, euclidean_dist
 from torch import Tensor
 from torch.nn import functional as F
@@ -31,17 +32,17 @@ class HalfPrecisionHead(MDPRHead):
 
 @LOSS_REGISTRY.register("embedding", "HalfPrecisionTripletLoss")
 def _triplet(cfg: CfgNode) -> tuple[str, LossFunction]:
-    """fast-reid's ``TripletLoss`` with hard mining, its distances from a matrix product in float16."""
+    """fast-reid's ``TripletLoss`` with its distances from a matrix product in float16."""
     node = cfg.MODEL.LOSSES.TRI
     distances = _in_float16(cosine_dist if node.NORM_FEAT else euclidean_dist)
+    mine = hard_example_mining if node.HARD_MINING else weighted_example_mining
 
     def loss(output: HeadOutput, targets: Tensor) -> Tensor:
         features = output["features"]
         distance = distances(features, features).float()
         same = targets.unsqueeze(1) == targets
-        hardest_own = distance.masked_fill(~same, float("-inf")).amax(1)
-        hardest_other = distance.masked_fill(same, float("inf")).amin(1)
-        difference = hardest_own - hardest_other
+        own, other = mine(distance, same.float(), (~same).float())
+        difference = own - other
         terms = F.relu(difference + node.MARGIN) if node.MARGIN > 0 else F.softplus(difference)
         return node.SCALE * terms.mean()
 
